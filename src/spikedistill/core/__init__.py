@@ -1,0 +1,1 @@
+"""The vocabulary: traces, specs, losses, roles, terms, schedules."""

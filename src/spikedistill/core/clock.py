@@ -1,0 +1,51 @@
+"""How time runs through a network: folded into the batch, unfolded only by layers that see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+
+class Temporal(nn.Module):
+    """A layer that sees time. All others get `[T * B, ...]` and never know.
+
+    Whoever runs a network (`run`) tells its temporal layers how many steps there are. A temporal
+    layer that is called outside such a run sees one step.
+    """
+
+    timesteps: int = 1
+    """T of the run under way."""
+    first: bool = False
+    """Whether its input is computed once where all steps see the same input (set by `Tapped`)."""
+    expands: bool = False
+    """Whether the input still is one step that stands for all T (the stem was computed once)."""
+
+    def unfold(self, folded: Tensor) -> Tensor:
+        """`[T * B, ...]` as `[T, B, ...]`; `[1, B, ...]` where one step stands for all."""
+        if self.expands or self.timesteps == 1:
+            return folded.unsqueeze(0)
+        return folded.unflatten(0, (self.timesteps, -1))
+
+
+def temporal_layers(network: nn.Module) -> list[Temporal]:
+    """All temporal layers inside a network, in order of registration."""
+    return [module for module in network.modules() if isinstance(module, Temporal)]
+
+
+@contextmanager
+def steps(network: nn.Module, timesteps: int, expanding: bool = False) -> Iterator[None]:
+    """Tell the temporal layers T for the duration of a call.
+
+    With `expanding`, the layers that `first` marked repeat their single step T times.
+    """
+    layers = temporal_layers(network)
+    for layer in layers:
+        layer.timesteps = timesteps
+        layer.expands = expanding and timesteps > 1 and layer.first
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.timesteps, layer.expands = 1, False

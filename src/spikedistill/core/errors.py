@@ -1,0 +1,26 @@
+"""Errors as sentences: what was wrong, with both facts, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SpikedistillError(ValueError):
+    """An error that the user can act on; the command line prints its sentence and no traceback."""
+
+
+def suggest(wrong: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'?` where something close is known, else the list of what is known.
+
+    Example:
+        >>> suggest("sastk", ["sastc", "logit_kd"])
+        "did you mean 'sastc'?"
+        >>> suggest("x", ["a", "b"])
+        'known are: a, b'
+    """
+    known = list(known)
+    close = difflib.get_close_matches(wrong, known, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known are: {', '.join(sorted(known)) or 'none'}"

@@ -1,0 +1,84 @@
+"""What a network looks like on this task, known before training from one dry run."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The face that a role shows to a loss at construction: names, shapes and counts.
+
+    A loss sizes its own layers from specs and refuses impossible pairs by them, so that after its
+    constructor it is complete: its parameters exist and nothing is discovered in the first batch.
+    """
+
+    role: str
+    """Name of the role, as error messages say it."""
+    timesteps: int
+    """T, the steps that the role runs."""
+    batch_size: int
+    """B of the dry run: the per-process batch."""
+    classes: int
+    """K, the last axis of the outputs."""
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Shape of every declared tap, `(T, B, ...)`."""
+    network: nn.Module | None = field(default=None, repr=False, compare=False)
+    """The network itself, borrowed: a loss may read it and never registers or runs it."""
+
+    def select(self, *patterns: str) -> tuple[str, ...]:
+        """Declared taps that match the shell patterns, in the order of declaration.
+
+        Raises:
+            ValueError: if a pattern matches nothing; the message lists the declared taps.
+        """
+        chosen: list[str] = []
+        for pattern in patterns:
+            matches = [name for name in self.shapes if fnmatch.fnmatchcase(name, pattern)]
+            if not matches:
+                raise ValueError(
+                    f"no tap of the {self.role} matches {pattern!r}; it declares: "
+                    f"{summary(tuple(self.shapes))}"
+                )
+            chosen += [name for name in matches if name not in chosen]
+        return tuple(chosen)
+
+    def shape(self, tap: str) -> tuple[int, ...]:
+        """Shape `(T, B, ...)` of one declared tap.
+
+        Raises:
+            ValueError: if the network declares no such tap.
+        """
+        if tap not in self.shapes:
+            raise ValueError(
+                f"the {self.role} declares no tap {tap!r}; it declares: "
+                f"{summary(tuple(self.shapes))}"
+            )
+        return self.shapes[tap]
+
+    def channels(self, tap: str) -> int:
+        """Channels C of one declared tap (`[T, B, C, ...]`)."""
+        shape = self.shape(tap)
+        if len(shape) < 3:
+            raise ValueError(f"tap {tap!r} of the {self.role} has no channel axis: {shape}")
+        return shape[2]
+
+    def grid(self, tap: str) -> tuple[int, ...]:
+        """Spatial size of one declared tap, `(H, W)` for `[T, B, C, H, W]`."""
+        return self.shape(tap)[3:]
+
+
+def summary(names: Sequence[str]) -> str:
+    """A list of names for a message, numbered families folded: `spikes1 ... spikes18`."""
+    families: dict[str, list[str]] = {}
+    for name in names:
+        families.setdefault(name.rstrip("0123456789"), []).append(name)
+    parts = [
+        ", ".join(family) if len(family) <= 4 else f"{family[0]} ... {family[-1]}"
+        for family in families.values()
+    ]
+    return ", ".join(parts) or "none"

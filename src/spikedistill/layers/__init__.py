@@ -1,0 +1,1 @@
+"""Layers around neurons: norms, input normalisation."""

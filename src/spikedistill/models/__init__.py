@@ -1,0 +1,1 @@
+"""Blueprints of networks, each with its activation as an argument."""

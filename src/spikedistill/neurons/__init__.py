@@ -1,0 +1,1 @@
+"""Catalogue of spiking neurons: one publication per file; the file name is the registry."""

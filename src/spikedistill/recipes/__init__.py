@@ -1,0 +1,1 @@
+"""Recipes: the schema, what builds an experiment from one, and the library."""

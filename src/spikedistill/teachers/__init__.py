@@ -1,0 +1,1 @@
+"""Foreign trained networks with the face of our own."""
