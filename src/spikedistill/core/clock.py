@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -15,6 +16,8 @@ class Temporal(nn.Module):
     layer that is called outside such a run sees one step.
     """
 
+    expandable: ClassVar[bool] = False
+    """Whether the layer can stand first and repeat its one step of input, as neurons do."""
     timesteps: int = 1
     """T of the run under way."""
     first: bool = False

@@ -12,7 +12,7 @@ class Schedule:
     """A number that goes from `start` to `end` while progress goes from `begin` to `until`.
 
     Example:
-        >>> ramp = Schedule(start=0.0, end=100.0, until=0.1)      # a warm-up over a tenth of the phase
+        >>> ramp = Schedule(start=0.0, end=100.0, until=0.1)
         >>> ramp(0.0), ramp(0.05), ramp(0.9)
         (0.0, 50.0, 100.0)
     """

@@ -1,0 +1,126 @@
+"""Running any network over time: time folded into the batch, the stem computed once."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, fx, nn
+
+from spikedistill.core.clock import Temporal, steps, temporal_layers
+from spikedistill.core.errors import SpikedistillError
+
+
+class _Opaque(fx.Tracer):
+    """Traces through every module that has temporal layers inside; all else is one call."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Temporal) or not any(isinstance(x, Temporal) for x in m.modules())
+
+
+def mark_first(network: nn.Module) -> bool:
+    """Mark the neurons that see the input first; whether all paths of the network pass one.
+
+    Where they do, a still image needs the layers before them (the stem) only once. Decided by
+    following the graph of `torch.fx`: a value is either still one step or already all steps, and
+    a layer that joins the two forbids the short cut, as does a network that cannot be traced.
+    """
+    layers = temporal_layers(network)
+    for layer in layers:
+        layer.first = False
+    try:
+        graph = _Opaque().trace(network)
+        spread = _spread(network, graph)
+    except Exception:  # an untraceable network raises whatever its forward stumbles over
+        spread = None
+    if spread is None:
+        return False
+    for layer in spread:
+        layer.first = True
+    return True
+
+
+def _spread(network: nn.Module, graph: fx.Graph) -> set[Temporal] | None:
+    """The neurons that turn one step into all; None where a join mixes the two kinds."""
+    modules = dict(network.named_modules())
+    kind: dict[fx.Node, bool | None] = {}  # None: no tensor of the input; True: all steps
+    first: set[Temporal] = set()
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            kind[node] = False
+            continue
+        inputs = {kind[parent] for parent in node.all_input_nodes} - {None}
+        if len(inputs) > 1:
+            return None
+        value = inputs.pop() if inputs else None
+        module = modules.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(module, Temporal) and value is False:
+            if not module.expandable:
+                return None
+            first.add(module)
+            value = True
+        kind[node] = value
+        if node.op == "output" and value is not True:
+            return None
+    return first
+
+
+def run_folded(
+    network: nn.Module, inputs: Shaped[Tensor, "S B *rest"], timesteps: int, stem_once: bool
+) -> Shaped[Tensor, "T B *rest"]:
+    """Run a network over time: fold time into the batch, tell the neurons T, unfold the outputs.
+
+    Args:
+        network: takes `[N, ...]`, returns `[N, ...]`.
+        inputs: one step for all (`S = 1`) or one per time step (`S = T`).
+        timesteps: T.
+        stem_once: let the first neurons repeat their one step of current (see `mark_first`).
+
+    Raises:
+        SpikedistillError: if the inputs have neither one step nor T.
+    """
+    given, size = inputs.shape[:2]
+    if given not in (1, timesteps):
+        raise SpikedistillError(
+            f"the inputs have {given} time steps and the network was asked for {timesteps}; encode "
+            f"them to 1 or {timesteps} steps"
+        )
+    expanding = stem_once and given == 1 and timesteps > 1
+    if given < timesteps and not expanding:
+        inputs = inputs.expand(timesteps, *inputs.shape[1:])
+    folded = inputs.flatten(0, 1)
+    if folded.dim() == 4:
+        folded = folded.contiguous(memory_format=torch.channels_last)
+    with steps(network, timesteps, expanding):
+        outputs = network(folded)
+    return outputs.unflatten(0, (timesteps, size))
+
+
+class OverTime(nn.Module):
+    """A spiking network as an ordinary module: images in, logits out, all T steps inside.
+
+    Args:
+        network: a network with neurons inside, own or foreign; an ANN is the same with T = 1.
+        timesteps: T of a call that does not say otherwise.
+
+    Example:
+        >>> net = OverTime(nn.Linear(3, 2), timesteps=1)
+        >>> net(torch.zeros(5, 3)).shape, net.over_time(torch.zeros(1, 5, 3), 4).shape
+        (torch.Size([5, 2]), torch.Size([4, 5, 2]))
+    """
+
+    def __init__(self, network: nn.Module, timesteps: int = 1) -> None:
+        super().__init__()
+        if timesteps < 1:
+            raise SpikedistillError(f"a network runs at least one time step, not {timesteps}")
+        self.network, self.timesteps = network, timesteps
+        self.stem_once = mark_first(network)
+
+    def over_time(
+        self, inputs: Shaped[Tensor, "S B *rest"], timesteps: int | None = None
+    ) -> Float[Tensor, "T B *rest"]:
+        """Outputs of every step, `[T, B, K]`, from one step of inputs for all or T of them."""
+        return run_folded(self.network, inputs, timesteps or self.timesteps, self.stem_once)
+
+    def forward(self, images: Shaped[Tensor, "B *rest"]) -> Float[Tensor, "B *rest"]:
+        """Logits `[B, K]`: the mean over time of the outputs for still images `[B, ...]`."""
+        return self.over_time(images.unsqueeze(0)).mean(0)

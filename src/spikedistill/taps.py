@@ -1,0 +1,182 @@
+"""Watching a network from outside: what it declares, and recording it during one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor, nn
+
+from spikedistill.core.clock import Temporal, temporal_layers
+from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.over_time import mark_first, run_folded
+from spikedistill.core.probe import Probe
+from spikedistill.core.spec import summary
+
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.GELU, nn.SiLU, nn.ELU, nn.Hardtanh)
+
+
+def declared_taps(network: nn.Module) -> dict[str, str]:
+    """Tap name -> path of the module whose output it is, for any network.
+
+    The network's own `taps` come first (`stage1`, `pooled`, ...). Every network also has
+    `spikesN` and `membraneN` for its N-th neuron and `activationN` for its N-th activation module,
+    in order of registration.
+    """
+    taps = dict(getattr(network, "taps", {}))
+    paths = {module: path for path, module in network.named_modules()}
+    for number, layer in enumerate(temporal_layers(network), 1):
+        taps[f"spikes{number}"] = paths[layer]
+        if isinstance(getattr(layer, "membrane", None), Probe):
+            taps[f"membrane{number}"] = f"{paths[layer]}.membrane"
+    plain = [module for module in network.modules() if isinstance(module, ACTIVATIONS)]
+    return taps | {f"activation{number}": paths[layer] for number, layer in enumerate(plain, 1)}
+
+
+def check_taps(network: nn.Module, taps: Mapping[str, str]) -> None:
+    """Refuse taps that name no module of the network.
+
+    Raises:
+        SpikedistillError: naming the first path that does not exist and the closest that does.
+    """
+    paths = [path for path, _ in network.named_modules() if path]
+    for name, path in taps.items():
+        if path not in paths:
+            raise SpikedistillError(
+                f"tap {name!r} stands for the module {path!r}, and {type(network).__name__} has no "
+                f"module of that name; {suggest(path, paths)}"
+            )
+
+
+def default_stages(
+    network: nn.Module, inputs: Shaped[Tensor, "B *rest"], timesteps: int = 1
+) -> dict[str, str]:
+    """Stages of a network that declares none: the last activation before each drop of resolution.
+
+    One dry run in evaluation mode; `inputs` is one raw batch. What counts are maps `[N, C, H, W]`
+    that leave an activation, a neuron, or a block (whose own activation may be a function call).
+    A layer inside a block that itself ends at another resolution is passed over, because it is the
+    middle of the next stage. The last map closes the last stage.
+    """
+    seen: list[tuple[str, int]] = []
+
+    def listen(path: str, output: object) -> None:
+        if isinstance(output, Tensor) and output.dim() == 4:
+            seen.append((path, output.shape[-1] * output.shape[-2]))
+
+    hooks = [
+        module.register_forward_hook(lambda _m, _i, out, path=path: listen(path, out))
+        for path, module in network.named_modules()
+        if path and (isinstance(module, (*ACTIVATIONS, Temporal)) or any(module.children()))
+    ]
+    try:
+        _dry(network, inputs, timesteps)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    once = [(path, size) for path, size in seen if [p for p, _ in seen].count(path) == 1]
+    sizes = dict(once)
+    blocks = {
+        path: sizes.get(path)
+        for path, module in network.named_modules()
+        if path and any(module.children()) and not isinstance(module, nn.Sequential)
+    }
+    last: dict[int, str] = {}
+    for path, size in once:
+        parents = [block for block in blocks if path.startswith(f"{block}.")]
+        if all(blocks[parent] == size for parent in parents):
+            last[size] = path
+    return {f"stage{number}": path for number, path in enumerate(last.values(), 1)}
+
+
+def _dry(network: nn.Module, inputs: Tensor, timesteps: int) -> None:
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            run_folded(network, inputs.unsqueeze(0), timesteps, stem_once=False)
+    finally:
+        network.train(training)
+
+
+class Tapped(nn.Module):
+    """One network and the values that somebody wants to see of it.
+
+    There is one per network, shared by the roles that run it. It records only during its own call.
+    Its hooks live as long as it does; build it before `torch.compile`, since a hook added after the
+    first compiled call records nothing, without any error.
+
+    Args:
+        network: any network, own or foreign.
+        names: tap names that every call records.
+        taps: tap name -> module path; default `declared_taps(network)`.
+
+    Raises:
+        SpikedistillError: if a name is not declared, or a path names no module.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        names: Iterable[str] = (),
+        taps: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        taps = declared_taps(network) if taps is None else taps
+        self.names = tuple(dict.fromkeys(names))
+        unknown = [name for name in self.names if name not in taps]
+        if unknown:
+            raise SpikedistillError(
+                f"{type(network).__name__} declares no tap {unknown[0]!r}; "
+                f"{suggest(unknown[0], taps)} (declared: {summary(tuple(taps))})"
+            )
+        check_taps(network, {name: taps[name] for name in self.names})
+        self.stem_once = mark_first(network)
+        self._record: dict[str, Tensor] | None = None
+        self._hooks = [
+            network.get_submodule(taps[name]).register_forward_hook(self._listener(name))
+            for name in self.names
+        ]
+
+    def _listener(self, name: str) -> Callable[[nn.Module, object, Tensor], None]:
+        def listen(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            if self._record is None:
+                return
+            if name in self._record:
+                raise SpikedistillError(
+                    f"tap {name!r} fired twice in one forward pass, because its module is called "
+                    "twice; give each call its own module, or watch another tap"
+                )
+            self._record[name] = output
+
+        return listen
+
+    def forward(
+        self, inputs: Shaped[Tensor, "S B *rest"], timesteps: int = 1
+    ) -> tuple[Shaped[Tensor, "T B *rest"], dict[str, Tensor]]:
+        """Outputs `[T, B, ...]` and taps `{name: [T, B, ...]}` of one run.
+
+        A tap before the first neuron of a stem that is computed once has one step, `[1, B, ...]`.
+        """
+        size = inputs.shape[1]
+        self._record = {}
+        try:
+            outputs = run_folded(self.network, inputs, timesteps, self.stem_once)
+            taps = {name: self._record[name] for name in self.names if name in self._record}
+        finally:
+            self._record = None
+        silent = [name for name in self.names if name not in taps]
+        if silent:
+            raise SpikedistillError(
+                f"tap {silent[0]!r} recorded nothing: its module was not called in this forward "
+                "pass; name a module that the network runs"
+            )
+        return outputs, {name: value.unflatten(0, (-1, size)) for name, value in taps.items()}
+
+    def close(self) -> None:
+        """Remove the hooks."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []

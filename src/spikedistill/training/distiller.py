@@ -1,0 +1,159 @@
+"""Everything that runs in one phase as one module: batch in, loss out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.objective import Objective, Role
+from spikedistill.core.spec import Spec
+from spikedistill.core.trace import Batch, Trace
+from spikedistill.taps import Tapped, declared_taps
+
+Encoder = Callable[[Tensor, int, torch.Generator | None], Tensor]
+"""Raw inputs `[B, ...]`, T and a generator -> `[1, B, ...]` (one step for all) or `[T, B, ...]`."""
+
+
+def direct(inputs: Tensor, timesteps: int, generator: torch.Generator | None = None) -> Tensor:
+    """Direct encoding: the image itself is the current of every step, `[B, ...] -> [1, B, ...]`."""
+    return inputs.unsqueeze(0)
+
+
+def describe(name: str, role: Role, images: Tensor, encoder: Encoder = direct) -> Spec:
+    """What a role looks like on this task, from one dry run without gradient in evaluation mode.
+
+    Args:
+        name: the role's name, as error messages will say it.
+        role: the network and how it runs.
+        images: one raw batch `[B, ...]`, of the size that training will use.
+        encoder: how raw inputs become steps.
+    """
+    network, taps = role.network, declared_taps(role.network)
+    tapped = Tapped(network, taps)
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            encoded = encoder(images, role.timesteps, torch.Generator().manual_seed(0))
+            outputs, values = tapped(encoded, role.timesteps)
+    finally:
+        tapped.close()
+        network.train(training)
+    return Spec(
+        role=name,
+        timesteps=role.timesteps,
+        batch_size=len(images),
+        classes=outputs.shape[-1],
+        shapes={tap: tuple(value.shape) for tap, value in values.items()},
+        network=network,
+    )
+
+
+class Distiller(nn.Module):
+    """The networks of all roles and the objective as one module.
+
+    Data parallelism, compilation and checkpoints see one module and need no list kept by hand.
+    Each distinct network is wrapped once, also where several roles run it. A role that does not
+    learn runs in evaluation mode and without gradient, and is left out of `state_dict`.
+
+    Args:
+        roles: name -> how a network is run.
+        objective: the weighted losses; their seats name roles.
+        encoder: raw inputs -> time steps; run once per number of steps and shared.
+
+    Raises:
+        SpikedistillError: if a term seats a role that does not exist, or no role learns.
+    """
+
+    def __init__(
+        self, roles: Mapping[str, Role], objective: Objective, encoder: Encoder = direct
+    ) -> None:
+        super().__init__()
+        self.roles, self.objective, self.encoder = dict(roles), objective, encoder
+        self._check_seats()
+        networks = list({id(role.network): role.network for role in roles.values()}.values())
+        self.place = {
+            name: next(i for i, network in enumerate(networks) if network is role.network)
+            for name, role in roles.items()
+        }
+        self.tapped = nn.ModuleList(
+            Tapped(network, self._taps_of(index)) for index, network in enumerate(networks)
+        )
+        self._learning = [
+            any(role.trainable for name, role in roles.items() if self.place[name] == index)
+            for index in range(len(networks))
+        ]
+        for network, learns in zip(networks, self._learning, strict=True):
+            network.requires_grad_(learns)
+        self.generator: torch.Generator | None = None
+        self.train()
+
+    def _check_seats(self) -> None:
+        for term in self.objective.terms:
+            for seat in (term.learner, term.guide):
+                if seat is not None and seat not in self.roles:
+                    raise SpikedistillError(
+                        f"the term {term.name!r} seats the role {seat!r}, which does not exist; "
+                        f"{suggest(seat, self.roles)}"
+                    )
+        if not any(role.trainable for role in self.roles.values()):
+            raise SpikedistillError("no role learns; mark one with trainable: true")
+
+    def _taps_of(self, index: int) -> list[str]:
+        names = [name for name, place in self.place.items() if place == index]
+        return [tap for name in names for tap in self.objective.wanted(name)[0]]
+
+    def train(self, mode: bool = True) -> Distiller:
+        """Training mode for what learns; guides stay in evaluation mode."""
+        super().train(mode)
+        for tapped, learns in zip(self.tapped, self._learning, strict=True):
+            tapped.train(mode and learns)
+        return self
+
+    def trace(self, name: str, encoded: Tensor) -> Trace:
+        """Run one role on encoded inputs `[1 or T, B, ...]`."""
+        role, tapped = self.roles[name], self.tapped[self.place[name]]
+        assert isinstance(tapped, Tapped)
+        mode = self.training and role.trainable
+        was = tapped.network.training
+        if was != mode:
+            tapped.network.train(mode)
+        gradient: AbstractContextManager[None] = (
+            nullcontext() if role.trainable else torch.no_grad()
+        )
+        try:
+            with gradient:
+                outputs, taps = tapped(encoded, role.timesteps)
+        finally:
+            if was != mode:
+                tapped.network.train(was)
+        wanted, parameters = self.objective.wanted(name)
+        return Trace(
+            outputs,
+            {tap: taps[tap] for tap in wanted},
+            {path: role.network.get_parameter(path) for path in parameters},
+        )
+
+    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of one batch, and the unweighted value of each term for the log."""
+        steps = {role.timesteps for role in self.roles.values()}
+        encoded = {n: self.encoder(batch.inputs, n, self.generator) for n in sorted(steps)}
+        traces = {
+            name: self.trace(name, encoded[role.timesteps]) for name, role in self.roles.items()
+        }
+        self.outputs = {name: trace.outputs.detach() for name, trace in traces.items()}
+        return self.objective(traces, batch)
+
+    def frozen(self) -> tuple[str, ...]:
+        """Prefixes of the state of networks that do not learn."""
+        return tuple(
+            f"tapped.{index}." for index, learns in enumerate(self._learning) if not learns
+        )
+
+    def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:  # type: ignore[override]
+        """State of what learns: trainable networks and the parameters of the losses."""
+        state = super().state_dict(*args, **kwargs)  # type: ignore[call-overload]
+        return {key: value for key, value in state.items() if not key.startswith(self.frozen())}
