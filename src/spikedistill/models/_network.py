@@ -1,0 +1,144 @@
+"""What all blueprints share: a named chain of layers that declares its taps, and its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from spikedistill.core.errors import SpikedistillError
+
+
+class Network(nn.Module):
+    """Named layers run one after another; it names its taps and how many classes it tells apart.
+
+    Args:
+        layers: name -> layer, in the order in which they run.
+        taps: tap name -> dotted path of the module whose output is the tap.
+        classes: K of the output `[N, K]`, N = T * B.
+    """
+
+    def __init__(
+        self, layers: Mapping[str, nn.Module], taps: Mapping[str, str], classes: int
+    ) -> None:
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+        self.taps = dict(taps)
+        self.classes = classes
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[N, C, H, W]` to logits `[N, K]`."""
+        for layer in self.children():
+            x = layer(x)
+        return x
+
+
+def scaled(channels: int, width: float) -> int:
+    """A hidden width times the width multiplier, at least 1.
+
+    Example:
+        >>> scaled(64, 0.25), scaled(16, 0.01)
+        (16, 1)
+
+    Raises:
+        SpikedistillError: if `width` is not positive.
+    """
+    if not width > 0:
+        raise SpikedistillError(
+            f"the width multiplier is {width}, but it must be above 0; 1.0 is the published width"
+        )
+    return max(1, round(channels * width))
+
+
+def conv3x3(channels: int, to: int, stride: int = 1, bias: bool = False) -> nn.Conv2d:
+    """A 3x3 convolution that keeps the grid, or divides it by `stride`."""
+    return nn.Conv2d(channels, to, 3, stride, padding=1, bias=bias)
+
+
+def conv1x1(channels: int, to: int, stride: int = 1) -> nn.Conv2d:
+    """A 1x1 convolution without bias."""
+    return nn.Conv2d(channels, to, 1, stride, bias=False)
+
+
+def head(features: int, classes: int) -> dict[str, nn.Module]:
+    """Global pooling, for any grid, and a linear classifier; `flatten` is the tap `pooled`."""
+    return {
+        "pool": nn.AdaptiveAvgPool2d(1),
+        "flatten": nn.Flatten(),
+        "linear": nn.Linear(features, classes),
+    }
+
+
+def hidden_head(
+    features: int, hidden: int, classes: int, activation: nn.Module, name: str = "activation2"
+) -> dict[str, nn.Module]:
+    """Global pooling and a classifier with one hidden layer; `flatten` is the tap `pooled`."""
+    return {
+        "pool": nn.AdaptiveAvgPool2d(1),
+        "flatten": nn.Flatten(),
+        "hidden": nn.Linear(features, hidden),
+        name: activation,
+        "linear": nn.Linear(hidden, classes),
+    }
+
+
+class PadChannels(nn.Module):
+    """Appends channels of zeros: a shortcut to more channels without parameters.
+
+    Args:
+        before: zero channels in front.
+        after: zero channels behind.
+    """
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.before, self.after = before, after
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[N, C, H, W]` to `[N, before + C + after, H, W]`."""
+        return nn.functional.pad(x, (0, 0, 0, 0, self.before, self.after))
+
+    def extra_repr(self) -> str:
+        """Shown when the network is printed."""
+        return f"{self.before}, {self.after}"
+
+
+class Subsample(nn.Module):
+    """Every `stride`-th row and column, from the first."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[N, C, H, W]` to `[N, C, ceil(H / stride), ceil(W / stride)]`."""
+        return x[:, :, :: self.stride, :: self.stride]
+
+    def extra_repr(self) -> str:
+        """Shown when the network is printed."""
+        return str(self.stride)
+
+
+def stage_taps(stages: int, prefix: str = "layer") -> dict[str, str]:
+    """Taps `stage1..stageK` on modules `layer1..layerK`, and `pooled`."""
+    taps = {f"stage{k}": f"{prefix}{k}" for k in range(1, stages + 1)}
+    return taps | {"pooled": "flatten"}
+
+
+def blocks_of_depth(depth: int, per_stage: int, extra: int, family: str) -> int:
+    """The n of a depth of `per_stage * n + extra` layers.
+
+    Raises:
+        SpikedistillError: if no n fits.
+    """
+    n, rest = divmod(depth - extra, per_stage)
+    if rest or n < 1:
+        known = ", ".join(str(per_stage * n + extra) for n in range(1, 6))
+        raise SpikedistillError(
+            f"the depth of a {family} is {per_stage} n + {extra} ({known}, ...), not {depth}"
+        )
+    return n
