@@ -1,4 +1,4 @@
-"""Plain batch normalisation as a norm factory."""
+"""Plain batch normalisation over (T, B, H, W): the norm of ANNs, TET and SASTC."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from torch import nn
 
 
 def batch_norm(channels: int, residual: bool = False) -> nn.BatchNorm2d:
-    """Batch normalisation over (T, B, H, W), since T is folded into the batch.
+    """A norm factory for blueprints: `nn.BatchNorm2d`, the same at residual additions.
 
-    Args:
-        channels: C of the `[T * B, C, H, W]` input.
-        residual: whether the output meets another at an addition; of no effect here.
+    With T folded into the batch its statistics are those over (T, B, H, W). What the code of TET
+    calls tdBatchNorm is this.
     """
     return nn.BatchNorm2d(channels)

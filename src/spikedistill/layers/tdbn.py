@@ -1,0 +1,100 @@
+"""Threshold-dependent batch normalisation. Zheng et al., AAAI 2021 (arXiv 2011.05280)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from spikedistill.core.errors import SpikedistillError
+
+
+class TDBN(nn.BatchNorm2d):
+    """Batch norm whose output has the scale of the threshold.
+
+    Formula:
+        `y = w (alpha v_threshold (x - mean) / sqrt(var + eps)) + b`, mean and variance per channel
+        over (T, B, H, W), w = 1 and b = 0 at the start (section 3, eq. 7 to 9).
+
+    Shapes:
+        `[T * B, C, H, W]` to the same.
+
+    Options:
+        v_threshold: the threshold of the neurons that follow.
+        alpha: 1, and 1/sqrt(2) for the two norms that meet at a residual addition.
+
+    Relations:
+        With `alpha v_threshold = 1` it is `nn.BatchNorm2d`. SpikingJelly puts `alpha v_threshold`
+        into the first value of w: the same function, another effective learning rate.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        v_threshold: float = 1.0,
+        alpha: float = 1.0,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+    ) -> None:
+        if not (v_threshold > 0 and alpha > 0):
+            raise SpikedistillError(
+                f"TDBN scales its output by alpha * v_threshold = {alpha} * {v_threshold}; "
+                "both must be positive"
+            )
+        super().__init__(channels, eps=eps, momentum=momentum)
+        self.v_threshold = v_threshold
+        self.alpha = alpha
+
+    @property
+    def scale(self) -> float:
+        """`alpha v_threshold`."""
+        return self.alpha * self.v_threshold
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise `[T * B, C, H, W]`."""
+        if self.scale == 1:
+            return super().forward(input)
+        # (w * scale) xhat + b: scaling C numbers instead of the whole tensor.
+        self._check_input_dim(input)
+        batch_statistics = self.training or self.running_mean is None
+        if self.training and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+        momentum = self.momentum
+        if momentum is None:
+            momentum = 1.0 / float(self.num_batches_tracked) if self.training else 0.0
+        return nn.functional.batch_norm(
+            input,
+            self.running_mean,
+            self.running_var,
+            self.weight * self.scale,
+            self.bias,
+            batch_statistics,
+            momentum,
+            self.eps,
+        )
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Gain and offset `[C]` in evaluation: `y = gain x + offset`, to fold into a weight."""
+        gain = self.weight * self.scale / (self.running_var + self.eps).sqrt()
+        return gain, self.bias - gain * self.running_mean
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return f"{super().extra_repr()}, v_threshold={self.v_threshold}, alpha={self.alpha:.4g}"
+
+
+@dataclass(frozen=True)
+class TDBNFactory:
+    """A norm factory for blueprints: TDBN, with alpha 1/sqrt(2) where branches meet.
+
+    Example:
+        >>> TDBNFactory(v_threshold=0.5)(8, residual=True)
+        TDBN(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, v_threshold=0.5, alpha=0.7071)
+    """
+
+    v_threshold: float = 1.0
+
+    def __call__(self, channels: int, residual: bool = False) -> TDBN:
+        """The norm of `channels`; `residual` where two norms meet at an addition."""
+        return TDBN(channels, self.v_threshold, 1 / math.sqrt(2) if residual else 1.0)
