@@ -17,6 +17,7 @@ from spikedistill.functional.neuron import State
 class Neuron(Temporal, ABC):
     """A layer of spiking neurons, given by where its state starts and by one step."""
 
+    expandable: ClassVar[bool] = True
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     """Options under the names of the publications and code bases that use them."""
 
