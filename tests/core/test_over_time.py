@@ -1,0 +1,107 @@
+"""Time folded into the batch, and the stem computed once."""
+
+import pytest
+import torch
+from torch import nn
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.over_time import OverTime, mark_first, run_folded
+from spikedistill.neurons.lif import LIF
+
+
+class Counting(nn.Conv2d):
+    """A convolution that remembers how many images it saw."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen = len(x)
+        return super().forward(x)
+
+
+def chain() -> nn.Sequential:
+    return nn.Sequential(
+        Counting(1, 3, 3, padding=1), nn.BatchNorm2d(3), LIF(),
+        Counting(3, 4, 3, padding=1), LIF(), nn.Flatten(), nn.Linear(4 * 16, 5),
+    )  # fmt: skip
+
+
+class Bypass(nn.Module):
+    """The raw stem goes round the neuron."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.fire = Counting(1, 3, 3, padding=1), LIF()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        return (x + self.fire(x)).mean((2, 3))
+
+
+class Branches(nn.Module):
+    """Two neurons each take the stem; both expand, and their sum is whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.left, self.right = Counting(1, 3, 3, padding=1), LIF(), LIF(v_threshold=0.5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        return (self.left(x) + self.right(x)).mean((2, 3))
+
+
+@pytest.mark.parametrize("make", [chain, Bypass, Branches])
+def test_computing_the_stem_once_changes_nothing(make):
+    network = make().eval()
+    images = torch.rand(1, 2, 1, 4, 4) * 2
+    once = run_folded(network, images, 3, stem_once=mark_first(network))
+    repeated = run_folded(network, images.expand(3, -1, -1, -1, -1), 3, stem_once=False)
+    assert torch.equal(once, repeated)
+    assert once.shape[:2] == (3, 2)
+
+
+def test_the_stem_runs_once_where_every_path_passes_a_neuron():
+    network = chain()
+    assert OverTime(network, 4).stem_once
+    OverTime(network, 4)(torch.rand(2, 1, 4, 4))
+    assert (network[0].seen, network[3].seen) == (2, 8)
+
+
+def test_the_stem_runs_every_step_where_a_path_goes_round_the_neuron():
+    network = Bypass()
+    assert not OverTime(network, 4).stem_once
+    OverTime(network, 4)(torch.rand(2, 1, 4, 4))
+    assert network.stem.seen == 8
+
+
+def test_inputs_with_time_of_their_own_are_not_expanded():
+    network = chain()
+    frames = torch.rand(3, 2, 1, 4, 4)
+    assert OverTime(network).over_time(frames, 3).shape == (3, 2, 5)
+    assert network[0].seen == 6
+
+
+def test_an_untraceable_network_expands_at_its_input():
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fire = LIF()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fire(x) if x.sum() > 0 else self.fire(-x)
+
+    network = Branching()
+    assert not mark_first(network)
+    assert run_folded(network, torch.rand(1, 2, 3), 4, stem_once=False).shape == (4, 2, 3)
+
+
+def test_no_state_outlives_a_forward():
+    network = OverTime(chain().eval(), 3)
+    images = torch.rand(2, 1, 4, 4)
+    assert torch.equal(network(images), network(images))
+    assert all(m.timesteps == 1 for m in network.modules() if isinstance(m, LIF))
+
+
+def test_a_wrong_number_of_steps_is_refused():
+    with pytest.raises(SpikedistillError, match="inputs have 3 time steps and the network was asked"):
+        OverTime(chain()).over_time(torch.rand(3, 2, 1, 4, 4), 2)
+    with pytest.raises(SpikedistillError, match="at least one time step"):
+        OverTime(chain(), 0)

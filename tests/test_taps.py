@@ -1,0 +1,131 @@
+"""Declared taps, stages of foreign networks, and recording."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.neurons.lif import LIF
+from spikedistill.taps import Tapped, declared_taps, default_stages
+
+
+class Small(nn.Module):
+    """conv - neuron - conv - neuron - linear, with one declared stage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taps = {"stage1": "first"}
+        self.first = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), LIF())
+        self.second = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+        self.fire = LIF()
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.fire(self.second(self.first(x)))
+        return self.head(x.mean((2, 3)))
+
+
+def test_every_network_declares_its_neurons_and_membranes():
+    assert declared_taps(Small()) == {
+        "stage1": "first",
+        "spikes1": "first.1",
+        "membrane1": "first.1.membrane",
+        "spikes2": "fire",
+        "membrane2": "fire.membrane",
+    }
+
+
+def test_recording_has_time_first_and_leaves_nothing_outside_its_call():
+    network = Small()
+    tapped = Tapped(network, ["stage1", "membrane2"])
+    outputs, taps = tapped(torch.rand(1, 2, 1, 6, 6), 3)
+    assert outputs.shape == (3, 2, 5)
+    assert taps["stage1"].shape == (3, 2, 3, 6, 6)
+    assert taps["membrane2"].shape == (3, 2, 4, 3, 3)
+    network(torch.rand(2, 1, 6, 6))
+    assert tapped._record is None
+
+
+def test_two_wrappers_over_one_network_do_not_record_each_other():
+    network = Small()
+    one, two = Tapped(network, ["stage1"]), Tapped(network, ["stage1"])
+    one(torch.rand(1, 2, 1, 6, 6), 2)
+    assert two._record is None
+    assert set(two(torch.rand(1, 2, 1, 6, 6), 2)[1]) == {"stage1"}
+
+
+def test_closing_removes_the_hooks():
+    network = Small()
+    Tapped(network, ["stage1", "spikes2"]).close()
+    assert all(not module._forward_hooks for module in network.modules())
+
+
+def test_a_gradient_flows_through_a_tapped_membrane():
+    network = Small()
+    _, taps = Tapped(network, ["membrane2"])(torch.rand(1, 2, 1, 6, 6), 2)
+    taps["membrane2"].sum().backward()
+    assert network.second.weight.grad.abs().sum() > 0
+
+
+def test_an_undeclared_name_is_refused_with_the_closest():
+    with pytest.raises(SpikedistillError, match=r"declares no tap 'stagge1'; did you mean 'stage1'"):
+        Tapped(Small(), ["stagge1"])
+
+
+def test_a_path_that_names_no_module_is_refused():
+    with pytest.raises(SpikedistillError, match=r"no module of that name; did you mean 'second'"):
+        Tapped(Small(), ["x"], taps={"x": "secont"})
+
+
+def test_a_module_called_twice_cannot_be_tapped():
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.act = nn.ReLU()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.act(self.act(x))
+
+    with pytest.raises(SpikedistillError, match="fired twice"):
+        Tapped(Twice(), ["activation1"])(torch.rand(1, 2, 3))
+
+
+def test_a_module_that_is_not_called_is_named():
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.idle = nn.ReLU(), nn.ReLU()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.used(x)
+
+    with pytest.raises(SpikedistillError, match="'activation2' recorded nothing"):
+        Tapped(Idle(), ["activation2"])(torch.rand(1, 2, 3))
+
+
+def test_default_stages_of_a_plain_network_are_the_activations_before_each_drop():
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(), nn.Flatten(),
+        nn.Linear(128, 10),
+    )  # fmt: skip
+    assert default_stages(network, torch.rand(2, 1, 8, 8)) == {"stage1": "3", "stage2": "6"}
+
+
+def test_default_stages_of_a_functional_residual_network_are_its_blocks():
+    class Bottleneck(nn.Module):
+        def __init__(self, stride: int) -> None:
+            super().__init__()
+            self.squeeze = nn.Sequential(nn.Conv2d(4, 2, 1), nn.ReLU())  # still at the old size
+            self.spread = nn.Conv2d(2, 4, 3, stride, 1)
+            self.skip = nn.AvgPool2d(stride)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.relu(self.spread(self.squeeze(x)) + self.skip(x))
+
+    network = nn.Sequential()
+    network.add_module("layer1", nn.Sequential(Bottleneck(1), Bottleneck(1)))
+    network.add_module("layer2", nn.Sequential(Bottleneck(2), Bottleneck(1)))
+    stages = default_stages(network, torch.rand(2, 4, 8, 8))
+    assert stages == {"stage1": "layer1", "stage2": "layer2"}
