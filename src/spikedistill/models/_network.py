@@ -37,7 +37,7 @@ class Network(nn.Module):
         return x
 
 
-def scaled(channels: int, width: float) -> int:
+def scaled(channels: float, width: float) -> int:
     """A hidden width times the width multiplier, at least 1.
 
     Example:
@@ -74,14 +74,14 @@ def head(features: int, classes: int) -> dict[str, nn.Module]:
 
 
 def hidden_head(
-    features: int, hidden: int, classes: int, activation: nn.Module, name: str = "activation2"
+    features: int, hidden: int, classes: int, activation: nn.Module
 ) -> dict[str, nn.Module]:
     """Global pooling and a classifier with one hidden layer; `flatten` is the tap `pooled`."""
     return {
         "pool": nn.AdaptiveAvgPool2d(1),
         "flatten": nn.Flatten(),
         "hidden": nn.Linear(features, hidden),
-        name: activation,
+        "activation2": activation,
         "linear": nn.Linear(hidden, classes),
     }
 
@@ -123,10 +123,16 @@ class Subsample(nn.Module):
         return str(self.stride)
 
 
-def stage_taps(stages: int, prefix: str = "layer") -> dict[str, str]:
+def stage_taps(stages: int) -> dict[str, str]:
     """Taps `stage1..stageK` on modules `layer1..layerK`, and `pooled`."""
-    taps = {f"stage{k}": f"{prefix}{k}" for k in range(1, stages + 1)}
+    taps = {f"stage{k}": f"layer{k}" for k in range(1, stages + 1)}
     return taps | {"pooled": "flatten"}
+
+
+def activated_taps(stages: int) -> dict[str, str]:
+    """Taps `stageK_activated` of pre-activation networks: the first activation after stage K."""
+    inner = {f"stage{k}_activated": f"layer{k + 1}.0.activation1" for k in range(1, stages)}
+    return inner | {f"stage{stages}_activated": "activation1"}
 
 
 def blocks_of_depth(depth: int, per_stage: int, extra: int, family: str) -> int:
