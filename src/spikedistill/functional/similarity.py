@@ -1,0 +1,42 @@
+"""How samples of a batch resemble each other, and what attention makes of it."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from spikedistill.functional.precision import at_least_float32
+
+
+def batch_similarity(features: Float[Tensor, "T B *feature"]) -> Float[Tensor, "T B B"]:
+    """Inner products between the samples of a batch at every step, not normalised.
+
+    `S[t] = flat(features[t]) flat(features[t])^T`, in float32 at least. The order of the features
+    does not matter, so maps in channels_last are read as they lie in memory.
+    """
+    if features.ndim > 3 and features.stride(2) == 1:
+        features = features.movedim(2, -1)
+    flat = at_least_float32(features.flatten(2))
+    return flat @ flat.mT
+
+
+def unit(rows: Float[Tensor, "*row D"]) -> Float[Tensor, "*row D"]:
+    """Rows of L2 norm 1; the norm is clamped at 1e-12, so that a row of zeros stays zero."""
+    return F.normalize(rows, dim=-1, eps=1e-12)
+
+
+def layer_attention(
+    queries: Float[Tensor, "T B I D"], keys: Float[Tensor, "S B J D"]
+) -> Float[Tensor, "T B I J"]:
+    """`a[t, b, i, :] = softmax over j of <queries[t, b, i], keys[t, b, j]>`, not scaled by sqrt(D).
+
+    Keys with one step (S = 1) serve every step of the queries. SASTC, equation of the attention.
+
+    Example:
+        >>> import torch
+        >>> queries, keys = torch.ones(2, 1, 1, 4), torch.zeros(1, 1, 5, 4)
+        >>> layer_attention(queries, keys)[0, 0, 0]
+        tensor([0.2000, 0.2000, 0.2000, 0.2000, 0.2000])
+    """
+    return (queries @ keys.mT).softmax(-1)
