@@ -101,7 +101,9 @@ def test_no_state_outlives_a_forward():
 
 
 def test_a_wrong_number_of_steps_is_refused():
-    with pytest.raises(SpikedistillError, match="inputs have 3 time steps and the network was asked"):
+    with pytest.raises(
+        SpikedistillError, match="inputs have 3 time steps and the network was asked"
+    ):
         OverTime(chain()).over_time(torch.rand(3, 2, 1, 4, 4), 2)
     with pytest.raises(SpikedistillError, match="at least one time step"):
         OverTime(chain(), 0)

@@ -1,0 +1,135 @@
+"""What a run leaves on disk. Every file is written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors.torch import save_file
+from torch import nn
+
+from spikedistill.core.errors import SpikedistillError
+
+
+class RunFolder:
+    """One run: `config.yaml`, `manifest.json`, `metrics.jsonl`, `result.json`, models, checkpoint.
+
+    A run of several trainings keeps one such folder for each under `cells/`.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def cell(self, name: str) -> RunFolder:
+        """The folder of one training inside this run."""
+        return RunFolder(self.path / "cells" / name)
+
+    def create(
+        self, config: Mapping[str, Any], manifest: Mapping[str, Any], replace: bool = False
+    ) -> None:
+        """Make the folder and write what the run will be.
+
+        Raises:
+            SpikedistillError: if a run is already there and `replace` is not given.
+        """
+        if (self / "config.yaml").exists() and not replace:
+            raise SpikedistillError(
+                f"{self.path} already holds a run; go on with it by `spikedistill resume "
+                f"{self.path}`, choose another place with --out, or throw it away with --replace"
+            )
+        if replace and (self / "config.yaml").exists():
+            shutil.rmtree(self.path)
+        self.write_yaml("config.yaml", config)
+        self.write_json("manifest.json", manifest)
+
+    def write(self, name: str, save: Callable[[Path], object]) -> Path:
+        """Let `save` write a file under a temporary name, then put it in place.
+
+        Raises:
+            SpikedistillError: if the disk refuses; what stood there before is untouched.
+        """
+        target = self / name
+        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            save(partial)
+            os.replace(partial, target)
+        except (OSError, RuntimeError) as error:
+            # torch and safetensors report a full disk as a RuntimeError of their own
+            raise SpikedistillError(
+                f"could not write {target}: {error}; free some space or make the folder writable, "
+                "then resume: what was saved before is intact"
+            ) from error
+        finally:
+            partial.unlink(missing_ok=True)
+        return target
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a text file."""
+        return self.write(name, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def write_json(self, name: str, value: object) -> Path:
+        """Write a value as JSON."""
+        return self.write_text(name, json.dumps(value, indent=2) + "\n")
+
+    def write_yaml(self, name: str, value: Mapping[str, Any]) -> Path:
+        """Write a mapping as YAML, keys in their own order."""
+        return self.write_text(name, yaml.safe_dump(dict(value), sort_keys=False))
+
+    def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> Path:
+        """Write the history, one JSON object a line and epoch."""
+        return self.write_text("metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+    def save_model(self, network: nn.Module, name: str = "model") -> Path:
+        """Write the state of a network as `NAME.safetensors`."""
+        state = {key: value.detach().cpu().contiguous() for key, value in
+                 network.state_dict().items()}  # fmt: skip
+        shared: dict[int, str] = {}
+        for key, value in state.items():  # safetensors refuses two names for one memory
+            if shared.setdefault(value.data_ptr(), key) != key:
+                state[key] = value.clone()
+        return self.write(f"{name}.safetensors", lambda path: save_file(state, path))
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The history so far; empty where nothing was logged."""
+        path = self / "metrics.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def result(self) -> dict[str, Any] | None:
+        """The result, None while the run is not finished."""
+        return self._json("result.json") if (self / "result.json").exists() else None
+
+    def manifest(self) -> dict[str, Any]:
+        """What the run was made with."""
+        return self._json("manifest.json")
+
+    def config(self) -> dict[str, Any]:
+        """The resolved recipe.
+
+        Raises:
+            SpikedistillError: if this is not a run folder.
+        """
+        path = self / "config.yaml"
+        if not path.exists():
+            raise SpikedistillError(
+                f"{self.path} is not a run folder: it has no config.yaml; a run is made by "
+                "`spikedistill run RECIPE`"
+            )
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise SpikedistillError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,56 @@
+"""How long and how a phase is trained: every number a recipe's `training:` may set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Budget, optimiser and schedule of one phase. Defaults suit a small spiking network."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    epochs: int = 30
+    batch_size: int = 128
+    """Samples per process and step."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.9
+    """SGD momentum; AdamW takes it as its first beta."""
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    decay: Literal["weights", "all"] = "weights"
+    """`weights`: not on norms, biases and single numbers; `all`: on everything, as SASTC's code."""
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    warmup: float = 0.0
+    """Epochs over which the learning rate rises linearly from zero."""
+    milestones: tuple[int, ...] = ()
+    """Epochs at which the `step` schedule multiplies the learning rate by `gamma`."""
+    gamma: float = 0.1
+    clip: float | None = None
+    """Largest norm of the gradient of all parameters together."""
+    ema: float | None = None
+    """Decay of a moving average of the weights, which is then what is evaluated and kept."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 autocast where this machine computes it faster."""
+    compile: Literal["neurons", "off"] = "neurons"
+    workers: int = 0
+    """Processes that load samples of data sets that do not fit in memory."""
+    save_every: float = 120.0
+    """Seconds between checkpoints within an epoch."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("lr",):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
+        if self.schedule == "step" and not self.milestones:
+            raise ValueError("schedule: step needs milestones, for example [150, 180, 210]")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ValueError(f"ema is a decay between 0 and 1, not {self.ema}")
+        if self.clip is not None and not self.clip > 0:
+            raise ValueError(f"clip is a gradient norm above 0, not {self.clip}")

@@ -1,0 +1,259 @@
+"""The one training loop, to be read from top to bottom."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.trace import Batch
+from spikedistill.data import Loader
+from spikedistill.training import checkpoint, meter
+from spikedistill.training.average import Average
+from spikedistill.training.checkpoint import State
+from spikedistill.training.distiller import Distiller
+from spikedistill.training.evaluate import evaluate
+from spikedistill.training.interrupt import Interrupted, Stop, stop_requests
+from spikedistill.training.optim import build_optimizer, learning_rate
+from spikedistill.training.precision import resolve
+from spikedistill.training.progress import Silent
+from spikedistill.training.run_folder import RunFolder
+from spikedistill.training.settings import Settings
+
+
+class NonFiniteLoss(SpikedistillError):
+    """A loss became NaN or infinite; the last good state is kept."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training leaves in memory; the same lies in its run folder."""
+
+    network: nn.Module
+    history: list[dict[str, Any]]
+    best: dict[str, Any]
+    seconds: float
+
+
+def fit(
+    distiller: Distiller,
+    train: Loader,
+    valid: Loader | None,
+    settings: Settings,
+    folder: RunFolder,
+    *,
+    seed: int = 0,
+    student: str = "student",
+    title: str = "student",
+    progress: Silent | None = None,
+) -> Fitted:
+    """Train what learns in `distiller`; go on by itself from the checkpoint in `folder`.
+
+    Args:
+        distiller: roles and objective of the phase.
+        train: batches to learn from.
+        valid: batches that tell how it goes, looked at after every epoch.
+        settings: budget, optimiser, schedule.
+        folder: where metrics, checkpoints and models are kept.
+        seed: with epoch and step it determines every random number.
+        student: the role whose network is evaluated and saved.
+        title: how the progress display calls this training.
+        progress: the display.
+
+    Raises:
+        NonFiniteLoss: if a loss is NaN or infinite; the checkpoint before it is kept.
+        Interrupted: on Ctrl-C; the state is saved first.
+        SpikedistillError: if a checkpoint is damaged or belongs to other networks.
+    """
+    training = _Training(
+        distiller, train, valid, settings, folder, seed, student, progress or Silent()
+    )
+    with stop_requests() as stop:
+        return training.run(title, stop)
+
+
+class _Training:
+    """The variables of one training, so that no function needs a dozen arguments."""
+
+    def __init__(
+        self,
+        distiller: Distiller,
+        train: Loader,
+        valid: Loader | None,
+        settings: Settings,
+        folder: RunFolder,
+        seed: int,
+        student: str,
+        progress: Silent,
+    ) -> None:
+        if len(train) < 1:
+            raise SpikedistillError(
+                f"the training split has fewer samples than one batch of {train.batch_size}; "
+                "lower training.batch_size or give more data"
+            )
+        self.engine = Accelerator(cpu=not torch.cuda.is_available())
+        self.distiller = distiller.to(self.engine.device)
+        distiller.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.train, self.valid, self.settings, self.folder = train, valid, settings, folder
+        self.seed, self.student, self.progress = seed, student, progress
+        self.role = distiller.roles[student]
+        self.state = self._restored()
+        self.dtype = resolve(self.state.precision or settings.precision, self.engine.device)
+        optimizer = build_optimizer(distiller, settings)
+        if self.state.optimizer:
+            optimizer.load_state_dict(self.state.optimizer)
+        self.average = (
+            Average(distiller, settings.ema, self.state.average) if settings.ema else None
+        )
+        self.module, self.optimizer = self.engine.prepare(distiller, optimizer)
+        self.saved = time.monotonic()
+
+    def _restored(self) -> State:
+        text = checkpoint.settings_text(self.settings)
+        path = self.folder / checkpoint.NAME
+        if not path.exists():
+            return State(settings=text)
+        state = checkpoint.load(path, self.distiller.state_dict())
+        if state.settings != text:
+            raise SpikedistillError(
+                f"{path} was made with other training settings, so going on would mix two runs; "
+                "resume with the settings it has, or start afresh in another folder"
+            )
+        self.distiller.load_state_dict(state.distiller, strict=False)
+        return state
+
+    def run(self, title: str, stop: Stop) -> Fitted:
+        """Every epoch and every step."""
+        state, steps = self.state, len(self.train)
+        self.progress.begin(
+            title, self.settings.epochs, steps, done=state.epoch * steps + state.step
+        )
+        while state.epoch < self.settings.epochs:
+            start = time.perf_counter()
+            for batch in self.train.epoch(state.epoch, start=state.step):
+                self._step(batch, (state.epoch + state.step / steps) / self.settings.epochs)
+                state.step += 1
+                if stop.requested:
+                    state.seconds += time.perf_counter() - start
+                    self._interrupt()
+                if time.monotonic() - self.saved > self.settings.save_every:
+                    state.seconds += time.perf_counter() - start
+                    start = time.perf_counter()
+                    self._save()
+            state.seconds += time.perf_counter() - start
+            self._close_epoch()
+        self.progress.end()
+        return self._finish()
+
+    def _step(self, batch: Batch, share: float) -> None:
+        """One step of the optimiser."""
+        state, settings, device = self.state, self.settings, self.engine.device
+        number = state.epoch * len(self.train) + state.step
+        # every random number of the step (dropout, spike encoding) is a function of where it is
+        torch.manual_seed(hash((self.seed, number, self.engine.process_index)) % 2**63)
+        self.distiller.generator = torch.Generator(device).manual_seed(torch.initial_seed())
+        self.distiller.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(settings, share * settings.epochs)
+        batch = replace(
+            batch,
+            inputs=batch.inputs.to(device, non_blocking=True),
+            targets=_moved(batch.targets, device),
+            progress=share,
+        )
+        with torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32):
+            loss, parts = self.module(batch)
+        if (fault := meter.blame(loss, parts)) is not None:
+            raise NonFiniteLoss(
+                f"{fault} in epoch {state.epoch + 1}, step {state.step + 1}; training stopped and "
+                f"the last good state is kept in {self.folder.path}. Lower training.lr or the "
+                "term's weight, set training.clip, or use training.precision=fp32"
+            )
+        meter.add(state.sums, batch, parts, self.distiller.outputs[self.student])
+        self.engine.backward(loss)
+        if settings.clip is not None:
+            self.engine.clip_grad_norm_(self.module.parameters(), settings.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update()
+        self.progress.step(state.epoch, meter.losses(state.sums), self.train.batch_size)
+
+    def _interrupt(self) -> None:
+        self._save()
+        raise Interrupted(
+            f"stopped after epoch {self.state.epoch}, step {self.state.step}; the state is kept in "
+            f"{self.folder.path}"
+        )
+
+    def _save(self) -> None:
+        """Write the checkpoint (one process does)."""
+        state = self.state
+        state.precision = {torch.float32: "fp32", torch.bfloat16: "bf16"}[self.dtype]
+        state.distiller = self.distiller.state_dict()
+        state.optimizer = self.optimizer.state_dict()
+        state.average = self.average.state if self.average else {}
+        if self.engine.is_main_process:
+            checkpoint.save(self.folder, state)
+        self.saved = time.monotonic()
+
+    def _close_epoch(self) -> None:
+        """Validate, log, keep the best model apart, save."""
+        state = self.state
+        share = (state.epoch + 1) / self.settings.epochs
+        samples = state.sums["samples"] * self.engine.num_processes
+        row: dict[str, Any] = {
+            "epoch": state.epoch + 1,
+            "losses": meter.losses(state.sums),
+            "train_accuracy": meter.accuracy(state.sums),
+            "lr": learning_rate(self.settings, share * self.settings.epochs),
+            "seconds": state.seconds,
+            "images_per_second": samples * (state.epoch + 1) / max(state.seconds, 1e-9),
+        }
+        if self.valid is not None:
+            row["valid"] = self._validate(self.valid)
+        state.history.append(row)
+        state.epoch, state.step, state.sums = state.epoch + 1, 0, {}
+        if self.engine.is_main_process:
+            self.folder.write_metrics(state.history)
+        self._save()
+        self.progress.epoch(row)
+
+    def _validate(self, valid: Loader) -> dict[str, Any]:
+        if self.average is None:
+            return self._judge(valid)
+        with self.average.applied():
+            return self._judge(valid)
+
+    def _judge(self, valid: Loader) -> dict[str, Any]:
+        network, state = self.role.network, self.state
+        seen = evaluate(network, valid, self.role.timesteps, self.dtype, self.distiller.encoder)
+        for warning in seen.warnings:
+            if warning not in {w for row in state.history for w in row["valid"]["warnings"]}:
+                self.progress.say(f"warning: {warning}")
+        if seen.accuracy and seen.accuracy[-1] > state.best.get("accuracy", -1.0):
+            state.best = {"epoch": state.epoch + 1, "accuracy": seen.accuracy[-1]}
+            if self.engine.is_main_process:
+                self.folder.save_model(network, "model-best")
+        return seen.row()
+
+    def _finish(self) -> Fitted:
+        """Keep the network as the last epoch left it."""
+        if self.average is not None:
+            self.distiller.load_state_dict(self.average.state, strict=False)
+        network = self.role.network
+        if self.engine.is_main_process:
+            self.folder.save_model(network)
+        self.engine.wait_for_everyone()
+        return Fitted(network, self.state.history, self.state.best, self.state.seconds)
+
+
+def _moved(targets: Any, device: torch.device) -> Any:
+    if isinstance(targets, Tensor):
+        return targets.to(device, non_blocking=True)
+    return {name: value.to(device, non_blocking=True) for name, value in targets.items()}
