@@ -18,7 +18,9 @@ def batch_similarity(features: Float[Tensor, "T B *feature"]) -> Float[Tensor, "
     if features.ndim > 3 and features.stride(2) == 1:
         features = features.movedim(2, -1)
     flat = at_least_float32(features.flatten(2))
-    return flat @ flat.mT
+    half = flat @ flat.detach().mT
+    # The value is `half`, and the gradient (dS + dS^T) flat costs one large product, not two.
+    return half + half.mT - half.detach()
 
 
 def unit(rows: Float[Tensor, "*row D"]) -> Float[Tensor, "*row D"]:
