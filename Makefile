@@ -1,0 +1,79 @@
+# Every target sets up what it needs in .venv, from nothing; a second call finds the stamp and is quick.
+#   PYTHON=python3.11   the interpreter for a new .venv (3.11 or newer)
+#   JOBS=2              test processes
+#   TABLE=name          make bench: only benchmarks/name.py
+
+PYTHON ?= python3
+JOBS ?= 2
+TABLE ?=
+
+BIN := .venv/bin
+STAMP := .venv/.spikedistill-setup
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+PYTEST := $(BIN)/python -m pytest -n $(JOBS)
+HOUSE := tests/test_layering.py tests/test_conventions.py tests/test_public_names.py
+
+# Without this pyright asks the network whether there is a newer one.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test check bench clean lint types house test-compiled test-typed
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP) ## the package and its tools in .venv
+	@echo "set up: $(BIN)/spikedistill"
+
+demo: $(STAMP) ## the main job: distil a spiking digit classifier, in 90 seconds
+	@$(BIN)/spikedistill run digits-sastc
+
+# The type-checked pass comes last: its summary is the last line, also in CI.
+test: $(STAMP) ## all that CI runs: style, types, layers, tests, doctests
+	@$(MAKE) -k lint types test-compiled; earlier=$$?; \
+	[ $$earlier = 0 ] || echo "A step above failed; the remaining tests run all the same."; \
+	$(MAKE) test-typed && exit $$earlier
+
+check: $(STAMP) ## the fast part: style, types, layers, conventions
+	@$(MAKE) -k lint types house
+
+bench: $(STAMP) ## the measurements of benchmarks/ (TABLE=name for one)
+	@set -e; for table in $(or $(TABLE:%=benchmarks/%.py),$(wildcard benchmarks/[a-z]*.py)); do \
+	  echo "== $$table"; $(BIN)/python $$table; done
+
+clean: ## remove caches and builds; runs/ and .venv stay
+	@rm -rf build dist src/*.egg-info .pytest_cache .ruff_cache
+	@find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+lint: $(STAMP) ## ruff: style and formatting
+	@status=0; $(BIN)/ruff check --quiet . || status=1; \
+	$(BIN)/ruff format --quiet --check . || { status=1; echo "run: $(BIN)/ruff format ."; }; \
+	exit $$status
+
+types: $(STAMP) ## pyright, strict, on functional, core and methods
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+house: $(STAMP) ## layers, conventions, public names
+	@$(BIN)/python -m pytest --quiet $(HOUSE)
+
+test-compiled: $(STAMP) ## the tests that need the compiler, without run-time type checks
+	@$(PYTEST) --dist loadfile -m compiled tests
+
+test-typed: $(STAMP) ## all other tests and the doctests, every signature checked as it is called
+	@SPIKEDISTILL_TYPECHECK=1 $(PYTEST) --dist worksteal -m "not compiled" --doctest-modules src tests
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "set-up, 1 of 2: torch (the large one)"
+	@$(PIP) torch
+	@echo "set-up, 2 of 2: spikedistill, what it needs, and the tools of its tests"
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "spikedistill needs Python 3.11 or newer, and '$(PYTHON)' is not that ($$($(PYTHON) --version 2>&1)). Name another one: make PYTHON=python3.11"; exit 1; }
+	@echo "set-up: a new environment in .venv, from $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	  echo "'$(PYTHON) -m venv' failed (on Debian and Ubuntu it is a package of its own: python3-venv)"; exit 1; }
