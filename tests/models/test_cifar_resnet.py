@@ -1,13 +1,14 @@
 import pytest
 import torch
 
+from spikedistill.layers.batch_norm import batch_norm
 from spikedistill.models._blocks import zero_padded
 from spikedistill.models.cifar_resnet import cifar_resnet, cifar_resnet20
 
 
 def test_option_a_shortcut_takes_every_second_pixel_and_pads_zero_channels_on_both_sides():
     x = torch.arange(32.0).view(1, 2, 4, 4)
-    y = zero_padded(2, 4, 2, None)(x)
+    y = zero_padded(2, 4, 2, batch_norm)(x)
     assert y.shape == (1, 4, 2, 2)
     assert y[0, 1].tolist() == [[0, 2], [8, 10]]
     assert y[0, 2].tolist() == [[16, 18], [24, 26]]
@@ -15,7 +16,7 @@ def test_option_a_shortcut_takes_every_second_pixel_and_pads_zero_channels_on_bo
 
 
 def test_an_odd_number_of_new_channels_is_padded_too():
-    assert zero_padded(2, 5, 2, None)(torch.ones(1, 2, 3, 3)).shape == (1, 5, 2, 2)
+    assert zero_padded(2, 5, 2, batch_norm)(torch.ones(1, 2, 3, 3)).shape == (1, 5, 2, 2)
 
 
 def test_module_names_are_those_of_the_foreign_weights():

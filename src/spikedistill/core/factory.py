@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import nn
 
@@ -17,6 +17,7 @@ def fresh(activation: Activation) -> nn.Module:
     return copy.deepcopy(activation) if isinstance(activation, nn.Module) else activation()
 
 
+@runtime_checkable
 class NormFactory(Protocol):
     """Makes the norm of `channels`; `residual` for the norms that meet at a residual addition."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -65,7 +65,7 @@ def macs(network: nn.Module, shape: Sequence[int]) -> int:
 
 
 @contextmanager
-def evaluation(network: nn.Module) -> Iterator[None]:
+def evaluation(network: nn.Module) -> Generator[None, None, None]:
     """Evaluation mode for the duration of a block; each module gets its own mode back."""
     modes = {module: module.training for module in network.modules()}
     network.eval()

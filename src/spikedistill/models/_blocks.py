@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import Tensor, nn
+from torch import nn
 
 from spikedistill.core.factory import Activation, NormFactory, fresh
-from spikedistill.models._network import PadChannels, Subsample, conv1x1, conv3x3
+from spikedistill.models._network import Traced, conv1x1, conv3x3, zero_channels
 
 Shortcut = Callable[[int, int, int, NormFactory], nn.Module]
 """(channels, to, stride, norm) -> the module on the shortcut of a block."""
@@ -37,7 +37,7 @@ class BasicBlock(nn.Module):
         self.shortcut = shortcut(channels, to, stride, norm)
         self.activation2 = fresh(activation)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Traced) -> Traced:
         """`[N, C, H, W]` to `[N, to, H / stride, W / stride]`."""
         branch = self.activation1(self.bn1(self.conv1(x)))
         branch = self.bn2(self.conv2(branch))
@@ -65,7 +65,8 @@ def zero_padded(channels: int, to: int, stride: int, norm: NormFactory) -> nn.Mo
     if stride == 1 and channels == to:
         return nn.Identity()
     before = (to - channels) // 2
-    return nn.Sequential(Subsample(stride), PadChannels(before, to - channels - before))
+    every = nn.AvgPool2d(1, stride)  # windows of one pixel: picks every stride-th
+    return nn.Sequential(every, zero_channels(before, to - channels - before))
 
 
 def basic_stage(

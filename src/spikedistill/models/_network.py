@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from spikedistill.core.errors import SpikedistillError
+
+Traced = Tensor | fx.Proxy
+"""A tensor, or what stands for it while `torch.fx` reads a network."""
 
 
 class Network(nn.Module):
@@ -30,7 +33,7 @@ class Network(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Traced) -> Traced:
         """`[N, C, H, W]` to logits `[N, K]`."""
         for layer in self.children():
             x = layer(x)
@@ -86,41 +89,10 @@ def hidden_head(
     }
 
 
-class PadChannels(nn.Module):
-    """Appends channels of zeros: a shortcut to more channels without parameters.
-
-    Args:
-        before: zero channels in front.
-        after: zero channels behind.
-    """
-
-    def __init__(self, before: int, after: int) -> None:
-        super().__init__()
-        self.before, self.after = before, after
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[N, C, H, W]` to `[N, before + C + after, H, W]`."""
-        return nn.functional.pad(x, (0, 0, 0, 0, self.before, self.after))
-
-    def extra_repr(self) -> str:
-        """Shown when the network is printed."""
-        return f"{self.before}, {self.after}"
-
-
-class Subsample(nn.Module):
-    """Every `stride`-th row and column, from the first."""
-
-    def __init__(self, stride: int) -> None:
-        super().__init__()
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[N, C, H, W]` to `[N, C, ceil(H / stride), ceil(W / stride)]`."""
-        return x[:, :, :: self.stride, :: self.stride]
-
-    def extra_repr(self) -> str:
-        """Shown when the network is printed."""
-        return str(self.stride)
+def zero_channels(before: int, after: int) -> nn.Module:
+    """Adds channels of zeros in front and behind: a shortcut to more channels, no parameters."""
+    # to a padding of three axes, `[N, C, H, W]` is one volume of C slices for each of N
+    return nn.ZeroPad3d((0, 0, 0, 0, before, after))
 
 
 def stage_taps(stages: int) -> dict[str, str]:

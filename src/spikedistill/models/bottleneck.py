@@ -6,13 +6,14 @@ parameters of the PyramidNet-20 that teaches it; the true WRN-16-2 is `wrn16_2`.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from spikedistill.core.factory import Activation, NormFactory, fresh
 from spikedistill.layers.batch_norm import batch_norm
 from spikedistill.models._blocks import projection
 from spikedistill.models._network import (
     Network,
+    Traced,
     conv1x1,
     conv3x3,
     hidden_head,
@@ -47,7 +48,7 @@ class Bottleneck(nn.Module):
         self.shortcut = projection(channels, to, stride, norm)
         self.activation3 = fresh(activation)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Traced) -> Traced:
         """`[N, C, H, W]` to `[N, to, H / stride, W / stride]`."""
         branch = self.activation1(self.bn1(self.conv1(x)))
         branch = self.activation2(self.bn2(self.conv2(branch)))

@@ -7,18 +7,19 @@ in this block stands behind the next block's first convolution.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from spikedistill.core.factory import Activation, NormFactory, fresh
 from spikedistill.layers.batch_norm import batch_norm
 from spikedistill.models._network import (
     Network,
-    PadChannels,
+    Traced,
     activated_taps,
     conv3x3,
     head,
     scaled,
     stage_taps,
+    zero_channels,
 )
 
 __all__ = ["pyramidnet20"]
@@ -39,9 +40,9 @@ class PyramidBlock(nn.Module):
         self.bn3 = norm(to, residual=True)
         # ceil_mode: odd grids shrink as those of the strided convolution beside it
         pool = nn.Identity() if stride == 1 else nn.AvgPool2d(stride, ceil_mode=True)
-        self.shortcut = nn.Sequential(pool, PadChannels(0, to - channels))
+        self.shortcut = nn.Sequential(pool, zero_channels(0, to - channels))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Traced) -> Traced:
         """`[N, C, H, W]` to `[N, to, H / stride, W / stride]`."""
         branch = self.bn2(self.conv1(self.bn1(x)))
         branch = self.bn3(self.conv2(self.activation1(branch)))

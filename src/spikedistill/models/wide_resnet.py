@@ -7,12 +7,13 @@ channels. A stage returns a raw sum (tap `stageK`); what the next layer reads of
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from spikedistill.core.factory import Activation, NormFactory, fresh
 from spikedistill.layers.batch_norm import batch_norm
 from spikedistill.models._network import (
     Network,
+    Traced,
     activated_taps,
     blocks_of_depth,
     conv1x1,
@@ -44,7 +45,7 @@ class Ahead(nn.Module):
         same = stride == 1 and channels == to
         self.shortcut = None if same else conv1x1(channels, to, stride)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Traced) -> Traced:
         """`[N, C, H, W]` to `[N, to, H / stride, W / stride]`."""
         activated = self.activation1(self.bn1(x))
         shortcut = x if self.shortcut is None else self.shortcut(activated)
