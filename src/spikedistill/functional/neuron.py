@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from spikedistill.functional.surrogate import Surrogate, spike
 
 
+@runtime_checkable
 class State(Protocol):
     """What a neuron hands from one step to the next: a named tuple of tensors.
 
@@ -20,6 +22,10 @@ class State(Protocol):
     @property
     def charged(self) -> Tensor:
         """The potential after charging and before the reset."""
+        ...
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Its fields."""
         ...
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ class Surrogate(ABC):
 
 @dataclass(frozen=True)
 class Rectangle(Surrogate):
-    """`1 / width` where `|x| < width / 2`. Wu et al., 2018 (STBP); tdBN, MS-ResNet, STAA, DA-LIF."""
+    """`1 / width` where `|x| < width / 2`. Wu et al., 2018 (STBP); tdBN, MS-ResNet."""
 
     width: float = 1.0
 
@@ -60,7 +61,7 @@ class Triangle(Surrogate):
 
     def derivative(self, x: Tensor) -> Tensor:
         """`max(0, gamma - |x|) / gamma^2`."""
-        return (self.gamma - x.abs()).clamp_min(0) / self.gamma**2
+        return (self.gamma - x.abs()).clamp_min(0) * self.gamma**-2
 
     def primitive(self, x: Tensor) -> Tensor:
         """Two parabolas that meet at the threshold."""
@@ -148,11 +149,32 @@ SURROGATES: dict[str, type[Surrogate]] = {
 """The names that recipes use."""
 
 
+class _Spike(torch.autograd.Function):
+    """The step forward, the slope of the surrogate backward."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, surrogate: Surrogate, at_equality: bool) -> Tensor:
+        fired = x >= 0 if at_equality else x > 0
+        return torch.where(fired, 1.0, x.clamp_min(0))  # NaN stays NaN
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[0])
+        ctx.surrogate = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        return grads[0] * ctx.surrogate.derivative(x), None, None
+
+
 def spike(x: Tensor, surrogate: Surrogate, at_equality: bool = False) -> Tensor:
     """1 where `x > 0` (`>= 0` with `at_equality`), else 0, with the surrogate's slope backward.
 
     `x` is the potential minus the threshold, of any shape. NaN stays NaN, so that a network that
-    has diverged shows it. The slope is a constant of the backward pass: second derivatives are 0.
+    has diverged shows it.
 
     Example:
         >>> x = torch.tensor([-0.25, 0.0, 0.5], requires_grad=True)
@@ -163,11 +185,4 @@ def spike(x: Tensor, surrogate: Surrogate, at_equality: bool = False) -> Tensor:
         >>> x.grad.tolist()
         [0.75, 1.0, 0.5]
     """
-    value = x.detach()
-    silent = value < 0 if at_equality else value <= 0
-    fired = value >= 0 if at_equality else value > 0
-    spikes = torch.where(fired, 1.0, torch.where(silent, 0.0, value))
-    # The carrier adds exactly 0 and brings the slope: one formula that autograd, torch.func and
-    # the compiler all understand, which a custom autograd function is not.
-    carrier = x * surrogate.derivative(value)
-    return spikes + (carrier - carrier.detach())
+    return cast(Tensor, _Spike.apply(x, surrogate, at_equality))

@@ -29,13 +29,18 @@ class TDBN(nn.BatchNorm2d):
         into the first value of w: the same function, another effective learning rate.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     def __init__(
         self,
         channels: int,
         v_threshold: float = 1.0,
         alpha: float = 1.0,
         eps: float = 1e-5,
-        momentum: float | None = 0.1,
+        momentum: float = 0.1,
     ) -> None:
         if not (v_threshold > 0 and alpha > 0):
             raise SpikedistillError(
@@ -53,24 +58,17 @@ class TDBN(nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise `[T * B, C, H, W]`."""
-        if self.scale == 1:
-            return super().forward(input)
-        # (w * scale) xhat + b: scaling C numbers instead of the whole tensor.
         self._check_input_dim(input)
-        batch_statistics = self.training or self.running_mean is None
-        if self.training and self.num_batches_tracked is not None:
+        if self.training:
             self.num_batches_tracked.add_(1)
-        momentum = self.momentum
-        if momentum is None:
-            momentum = 1.0 / float(self.num_batches_tracked) if self.training else 0.0
         return nn.functional.batch_norm(
             input,
             self.running_mean,
             self.running_var,
-            self.weight * self.scale,
+            self.weight * self.scale,  # (scale w) xhat + b: scale C numbers, not the tensor
             self.bias,
-            batch_statistics,
-            momentum,
+            self.training,
+            self.momentum,
             self.eps,
         )
 
@@ -89,8 +87,8 @@ class TDBNFactory:
     """A norm factory for blueprints: TDBN, with alpha 1/sqrt(2) where branches meet.
 
     Example:
-        >>> TDBNFactory(v_threshold=0.5)(8, residual=True)
-        TDBN(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, v_threshold=0.5, alpha=0.7071)
+        >>> round(TDBNFactory(v_threshold=0.5)(8, residual=True).scale, 4)
+        0.3536
     """
 
     v_threshold: float = 1.0

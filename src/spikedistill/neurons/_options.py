@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
 
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.functional.surrogate import SURROGATES, Surrogate
@@ -65,14 +64,15 @@ def check_threshold(neuron: str, v_threshold: float, v_reset: float | None) -> N
         )
 
 
-def check_tau(neuron: str, tau: Any, smallest: str = ">= 1") -> None:
-    """Refuse a membrane constant in time steps that is below (or, with `> 1`, at) 1.
+def check_tau(neuron: str, tau: float, allowed: str = ">= 1") -> None:
+    """Refuse a membrane constant in time steps outside what is `allowed`.
 
     Raises:
         SpikedistillError: if so.
     """
-    if not (tau > 1 or (tau == 1 and smallest == ">= 1")):
+    good = tau >= 1 if allowed == ">= 1" else 1 < tau < math.inf
+    if not good:
         raise SpikedistillError(
-            f"{neuron}(tau={tau}) would make the potential change its sign at every step "
-            f"(it keeps 1 - 1/tau of itself); tau is in time steps and must be {smallest}"
+            f"{neuron}(tau={tau}) is no membrane constant (a potential keeps 1 - 1/tau of itself "
+            f"in a step); tau is in time steps and must be {allowed}"
         )

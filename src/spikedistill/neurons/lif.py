@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.reference import Reference
 from spikedistill.functional.neuron import Membrane, at_rest, fire, leak
 from spikedistill.functional.surrogate import (
     ATan,
@@ -36,29 +37,38 @@ _BNTT = {"v_reset": None, "detach_reset": True, "surrogate": DampedTriangle()}
 class LIF(Neuron):
     """A potential that leaks, integrates its current, fires above a threshold and is reset.
 
-    Formula:
-        charge `v = (1 - 1/tau) v + x` (`x / tau` with `decay_input`), fire
-        `s = [v > v_threshold]`, reset `v <- v (1 - s)`. With `v_reset` other than 0 the potential
-        decays towards it and starts from it; with None the reset is soft,
-        `v <- v - v_threshold s`.
+    **Formula:** charge `v = (1 - 1/tau) v + x` (`x / tau` with `decay_input`), fire
+    `s = [v > v_threshold]`, reset `v <- v (1 - s)`. With `v_reset` other than 0 the potential
+    starts from it, decays towards it and is reset to it; with None the reset is soft,
+    `v <- v - v_threshold s`.
 
-    Options:
-        tau: membrane constant in time steps, >= 1; `inf` keeps everything (integrate and fire).
-        v_threshold: where it fires.
-        v_reset: the potential after a spike, None for soft reset.
-        decay_input: whether the current is divided by tau.
-        detach_reset: whether the spike that resets carries no gradient.
-        surrogate: the slope of the spike: a surrogate, its name, or `{name: {option: value}}`.
-        fires_at_equality: fire at `v == v_threshold` too.
+    **Options:**
+    - tau: membrane constant in time steps, >= 1; `inf` keeps everything (integrate and fire).
+    - v_threshold: where it fires.
+    - v_reset: the potential after a spike, None for soft reset.
+    - decay_input: whether the current is divided by tau.
+    - detach_reset: whether the spike that resets carries no gradient.
+    - surrogate: the slope of the spike: a surrogate, its name, or `{name: {option: value}}`.
+    - fires_at_equality: fire at `v == v_threshold` too.
 
-    `LIF()` is the neuron of SASTC and TET; the other forms are presets (`LIF.presets`).
+    **Relations:** `LIF()` is the neuron of SASTC and TET; the forms of other publications and
+    code bases are presets (`LIF.presets`). Some of them write the hard reset into the decay of
+    the next step, `v = decay v (1 - s) + x`: the same spikes and gradients.
 
-    Example:
+    **Example:**
         >>> import torch
         >>> LIF().over(torch.tensor([[0.6], [0.8], [0.4], [1.7]])).flatten().tolist()
         [0.0, 1.0, 0.0, 1.0]
     """
 
+    reference = Reference(
+        key="deng2022tet",
+        title="Temporal Efficient Training of Spiking Neural Network via Gradient Re-weighting",
+        authors=("Shikuang Deng", "Yuhang Li", "Shanghang Zhang", "Shi Gu"),
+        venue="ICLR",
+        year=2022,
+        link="https://arxiv.org/abs/2202.11946",
+    )
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "sastc": {},
         "tet": {"surrogate": Triangle(1.0)},

@@ -1,0 +1,235 @@
+"""Pure functions of tensors, run by the compiler where that is possible.
+
+A function that comes here keeps nothing of its forward pass but its inputs: its backward pass is
+`torch.func.vjp` of the function itself, compiled as well. For a loop of elementwise operations
+that is far less memory traffic than keeping what autograd would keep.
+
+Where nothing can be compiled the same function runs eagerly, and one log line says why.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import logging
+import os
+import types
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+Tensors = tuple[Tensor, ...]
+
+calls: Counter[str] = Counter()
+"""How often a function ran `compiled` and `eager`, each forward and backward; for inspection."""
+
+_log = logging.getLogger("spikedistill")
+_switch = {"on": os.environ.get("SPIKEDISTILL_COMPILE", "1") != "0"}
+_numbers = itertools.count()
+_refused: set[object] = set()  # the kinds of functions that the compiler could not take
+
+
+class Pure(Protocol):
+    """A function of tensors without side effects, hashable, equal to those that do the same."""
+
+    @property
+    def kind(self) -> object:
+        """What it has in common with its variants: if one cannot be compiled, none is tried."""
+        ...
+
+    def __call__(self, *inputs: Tensor) -> Tensors:
+        """Its results."""
+        ...
+
+
+def set_compile(on: bool) -> None:
+    """Compile the loops of neurons from now on, or not.
+
+    On at the start, unless the environment says `SPIKEDISTILL_COMPILE=0`.
+    """
+    _switch["on"] = on
+
+
+def compile_is_on() -> bool:
+    """Whether loops are compiled."""
+    return _switch["on"]
+
+
+@contextmanager
+def compiling(on: bool) -> Generator[None]:
+    """Compile the loops of neurons inside this block, or not."""
+    before = _switch["on"]
+    set_compile(on)
+    try:
+        yield
+    finally:
+        set_compile(before)
+
+
+def call(function: Pure, *inputs: Tensor) -> Tensors:
+    """`function(*inputs)`, compiled where the compiler can take it, else eager.
+
+    One compilation serves all sizes: only the first dimension (time) of an input with several is
+    fixed.
+    """
+    if _can_compile(function, inputs):
+        try:
+            return cast(Tensors, _Compiled.apply(function, *inputs))
+        except Exception as problem:
+            results = _eager(function, *inputs)  # raises what is wrong with the function itself
+            _refuse(function, problem)
+            return results
+    return _eager(function, *inputs)
+
+
+def without_autocast(tensor: Tensor) -> AbstractContextManager[Any]:
+    """No autocast inside: a neuron has its own precision, and the compiler guards on autocast."""
+    kind = tensor.device.type
+    on = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    return torch.autocast(kind, enabled=False) if on else nullcontext()
+
+
+def _can_compile(function: Pure, inputs: Tensors) -> bool:
+    """Whether to try: the compiler sees neither transforms, nor modes, nor kinds of tensors."""
+    return (
+        _switch["on"]
+        and function.kind not in _refused
+        and not torch._C._are_functorch_transforms_active()
+        and not is_in_torch_dispatch_mode()
+        and inputs[0].shape[-1] != 1  # a size of 1 is never dynamic: it would compile once more
+        and all(type(tensor) in (Tensor, torch.nn.Parameter) for tensor in inputs)
+    )
+
+
+def _eager(function: Pure, *inputs: Tensor) -> Tensors:
+    calls["eager"] += 1
+    return function(*inputs)
+
+
+def _refuse(function: Pure, problem: Exception) -> None:
+    """Run this kind of function eagerly from now on, and say so once."""
+    what, first = type(problem).__name__, (str(problem).strip() or "no message").splitlines()[0]
+    if "InvalidCxxCompiler" in f"{what} {problem}":
+        _switch["on"] = False
+        reason = "there is no C++ compiler; install g++ (`apt install g++`)"
+    elif "CppCompileError" in f"{what} {problem}":
+        reason = (
+            "the C++ compiler failed; install it with the headers of Python "
+            f"(`apt install g++ python3-dev`); it said: {first}"
+        )
+    else:
+        reason = f"it could not be compiled ({what}: {first})"
+    _refused.add(function.kind)
+    _log.warning(
+        "the loop over time of %s runs several times slower than it could: %s. "
+        "SPIKEDISTILL_COMPILE=0 chooses this without a word.",
+        function.kind,
+        reason,
+    )
+
+
+class _Compiled(torch.autograd.Function):
+    """Forward compiled; backward compiled from the inputs alone."""
+
+    @staticmethod
+    def forward(ctx: Any, function: Pure, *inputs: Tensor) -> Tensors:
+        ctx.function = function
+        ctx.save_for_backward(*inputs)
+        results = _forward_of(function, _signature(inputs))(*_varying(inputs))
+        calls["compiled"] += 1
+        return results
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        function, inputs = ctx.function, ctx.saved_tensors
+        wanted: tuple[bool, ...] = ctx.needs_input_grad[1:]
+        if torch.is_grad_enabled() or not _can_compile(function, (*gradients, *inputs)):
+            return None, *_recomputed(function, inputs, gradients, wanted)
+        gradients = tuple(gradient.contiguous() for gradient in gradients)
+        try:
+            pull = _backward_of(function, wanted, _signature(inputs))
+            with without_autocast(inputs[0]):
+                found = iter(pull(_varying(gradients), *_varying(inputs)))
+        except Exception as problem:
+            results = _recomputed(function, inputs, gradients, wanted)
+            _refuse(function, problem)
+            return None, *results
+        calls["compiled"] += 1
+        return None, *(next(found) if want else None for want in wanted)
+
+
+def _recomputed(
+    function: Pure, inputs: Tensors, gradients: Tensors, wanted: tuple[bool, ...]
+) -> list[Tensor | None]:
+    """The backward pass in eager mode, itself differentiable (for second derivatives)."""
+    twice = torch.is_grad_enabled()
+    with torch.enable_grad():
+        if not twice:
+            inputs = tuple(
+                x.detach().requires_grad_(want) for x, want in zip(inputs, wanted, strict=True)
+            )
+        results = _eager(function, *inputs)
+        needed = [x for x, want in zip(inputs, wanted, strict=True) if want]
+        pairs = [pair for pair in zip(results, gradients, strict=True) if pair[0].requires_grad]
+        outputs, seeds = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        found = iter(
+            torch.autograd.grad(outputs, needed, seeds, create_graph=twice, allow_unused=True)
+        )
+    return [next(found) if want else None for want in wanted]
+
+
+@functools.cache
+def _forward_of(function: Pure, signature: object) -> Callable[..., Tensors]:
+    def forward(*inputs: Tensor) -> Tensors:
+        return function(*inputs)
+
+    return _compile(forward)
+
+
+@functools.cache
+def _backward_of(
+    function: Pure, wanted: tuple[bool, ...], signature: object
+) -> Callable[..., Tensors]:
+    def backward(gradients: Tensors, *inputs: Tensor) -> Tensors:
+        def of_wanted(*some: Tensor) -> Tensors:
+            given = iter(some)
+            return function(
+                *(next(given) if want else x for x, want in zip(inputs, wanted, strict=True))
+            )
+
+        needed = (x for x, want in zip(inputs, wanted, strict=True) if want)
+        pull = torch.func.vjp(of_wanted, *needed)[1]
+        return cast(Tensors, pull(gradients))
+
+    return _compile(backward)
+
+
+def _compile(function: Callable[..., Tensors]) -> Callable[..., Tensors]:
+    """Compile a function of its own.
+
+    dynamo counts recompilations per code object and silently runs eagerly beyond a limit (8), and
+    it remembers by name which sizes and numbers changed: so every function gets its own code
+    object and name, and `fullgraph` makes every failure an error that we see.
+    """
+    name = f"{function.__name__}_{next(_numbers)}"
+    code = function.__code__.replace(co_name=name, co_qualname=name)
+    own = types.FunctionType(code, function.__globals__, name, None, function.__closure__)
+    return torch.compile(own, fullgraph=True)
+
+
+def _signature(inputs: Tensors) -> object:
+    """What needs a compilation of its own: precisions and the device."""
+    return (inputs[0].device.type, *(tensor.dtype for tensor in inputs))
+
+
+def _varying(tensors: Tensors) -> Tensors:
+    """Mark the sizes that may differ in the next call: all but the steps of time."""
+    for tensor in tensors:
+        for dim in range(1 if tensor.dim() > 1 else 0, tensor.dim()):
+            torch._dynamo.maybe_mark_dynamic(tensor, dim)
+    return tensors
