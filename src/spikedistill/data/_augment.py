@@ -1,0 +1,202 @@
+"""Augmentation of batches on tensors; every number is drawn per image from a given generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.data._autoaugment import AutoAugment
+
+
+def crop_at(
+    images: Float[Tensor, "B C H W"], offsets: Int[Tensor, "B 2"], pad: int
+) -> Float[Tensor, "B C H W"]:
+    """Cut H x W at `offsets` (row, column) out of each image padded by `pad` black pixels."""
+    B, C, H, W = images.shape
+    padded = F.pad(images, (pad, pad, pad, pad)).permute(0, 2, 3, 1).reshape(-1, C)
+    rows = offsets[:, :1] + torch.arange(H)
+    columns = offsets[:, 1:] + torch.arange(W)
+    wide = W + 2 * pad
+    image = torch.arange(B)[:, None, None] * (H + 2 * pad) * wide
+    place = image + rows[:, :, None] * wide + columns[:, None, :]
+    return padded[place.flatten()].view(B, H, W, C).permute(0, 3, 1, 2)
+
+
+def flip_where(
+    images: Float[Tensor, "B C H W"], mask: Bool[Tensor, "B"]
+) -> Float[Tensor, "B C H W"]:
+    """Mirror the images of the mask left to right."""
+    return torch.where(mask[:, None, None, None], images.flip(3), images)
+
+
+def cut_out(
+    images: Float[Tensor, "B C H W"],
+    centres: Int[Tensor, "B 2"],
+    length: int,
+    fill: Float[Tensor, "C"],
+) -> Float[Tensor, "B C H W"]:
+    """Fill a square of side `length` around each centre (row, column), clipped at the borders."""
+    low = centres - length // 2
+    inside = [
+        (torch.arange(side) >= low[:, i : i + 1])
+        & (torch.arange(side) < low[:, i : i + 1] + length)
+        for i, side in enumerate(images.shape[2:])
+    ]
+    hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+    return torch.where(hole, fill[:, None, None], images)
+
+
+def mix(
+    images: Float[Tensor, "B C H W"],
+    targets: Float[Tensor, "B K"],
+    partner: Int[Tensor, "B"],
+    share: Float[Tensor, "B"],
+) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K"]]:
+    """`share` of each image and its target, the rest from its partner (Mixup, equation 1)."""
+    mixed = torch.lerp(images[partner], images, share[:, None, None, None])
+    return mixed, torch.lerp(targets[partner], targets, share[:, None])
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Crop, flip, AutoAugment, Cutout and Mixup, in this order; what is None is left out.
+
+    Options:
+        crop: black pixels added on every side before the random cut (4 for CIFAR).
+        flip: whether half of the images are mirrored.
+        autoaugment: the policy, or None.
+        cutout: side of the squares, in pixels (DeVries and Taylor, 2017: 16 for CIFAR-10).
+        holes: how many squares.
+        mixup: alpha of the Beta distribution (Zhang et al., ICLR 2018), one draw per image.
+        classes: K, which Mixup needs.
+        fill: colour of the squares, per channel; None: black.
+    """
+
+    crop: int | None = None
+    flip: bool = False
+    autoaugment: AutoAugment | None = None
+    cutout: int | None = None
+    holes: int = 1
+    mixup: float | None = None
+    classes: int | None = None
+    fill: tuple[float, ...] | None = None
+
+    def __call__(
+        self, images: Float[Tensor, "B C H W"], targets: Tensor, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "B C H W"], Tensor]:
+        """Augmented images in [0, 1], and their targets: probabilities `[B, K]` with Mixup."""
+        B, C, H, W = images.shape
+        if self.crop is not None:
+            offsets = torch.randint(2 * self.crop + 1, (B, 2), generator=generator)
+            images = crop_at(images, offsets, self.crop)
+        if self.flip:
+            images = flip_where(images, torch.rand(B, generator=generator) < 0.5)
+        if self.autoaugment is not None:
+            images = self.autoaugment(images, generator)
+        if self.cutout is not None:
+            fill = torch.tensor(self.fill or (0.0,) * C)
+            for _ in range(self.holes):
+                centres = (torch.rand(B, 2, generator=generator) * torch.tensor([H, W])).long()
+                images = cut_out(images, centres, self.cutout, fill)
+        if self.mixup is not None:
+            return self._mixup(images, targets, self.mixup, generator)
+        return images, targets
+
+    def _mixup(
+        self, images: Tensor, targets: Tensor, alpha: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        if targets.ndim == 1:
+            if self.classes is None:
+                raise SpikedistillError("mixup needs to know the number of classes")
+            targets = F.one_hot(targets, self.classes).float()
+        partner = torch.randperm(len(images), generator=generator)
+        # torch has no Beta distribution that takes a generator.
+        seed = int(torch.randint(2**62, (), generator=generator))
+        share = np.random.default_rng(seed).beta(alpha, alpha, len(images))
+        return mix(images, targets, partner, torch.from_numpy(share).float())
+
+
+def augmentation(
+    spec: Mapping[str, Any] | None, classes: int | None = None, mean: Sequence[float] | None = None
+) -> Augment | None:
+    """The augmentation that a recipe describes; None for none.
+
+    Args:
+        spec: some of `{crop: 4, flip: true, autoaugment: cifar10, cutout: 16, mixup: 0.2}`;
+            `cutout` may be `{length: 16, holes: 1}`; `null` or `false` switches one off.
+        classes: K, the number of classes, for Mixup.
+        mean: of the data set; Cutout fills with it, which is zero after normalisation, as in the
+            paper. Without it, black.
+
+    Raises:
+        SpikedistillError: if a key is unknown or a value impossible.
+
+    Example:
+        >>> augmentation({"crop": 4, "flip": True}).crop
+        4
+    """
+    options: dict[str, Any] = {}
+    for key, value in (spec or {}).items():
+        if key not in _OPTIONS:
+            raise SpikedistillError(f"there is no augmentation {key!r}; {suggest(key, _OPTIONS)}")
+        if value is not None and value is not False:
+            options |= _OPTIONS[key](value)
+    if not options:
+        return None
+    fill = tuple(mean) if mean is not None else None
+    return Augment(**options, classes=classes, fill=fill)
+
+
+def _wrong(key: str, value: object, expected: str) -> SpikedistillError:
+    return SpikedistillError(f"augmentation {key}: expected is {expected}, not {value!r}")
+
+
+def _count(key: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise _wrong(key, value, "a whole number of at least 1")
+    return value
+
+
+def _flip(value: object) -> dict[str, Any]:
+    if value is not True:
+        raise _wrong("flip", value, "true or false")
+    return {"flip": True}
+
+
+def _autoaugment(value: object) -> dict[str, Any]:
+    if value != "cifar10":
+        raise _wrong("autoaugment", value, "the policy's name, 'cifar10'")
+    return {"autoaugment": AutoAugment()}
+
+
+def _cutout(value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {"cutout": _count("cutout", value)}
+    unknown = [key for key in value if key not in ("length", "holes")]
+    if unknown or "length" not in value:
+        raise _wrong("cutout", dict(value), "a length, or {length: 16, holes: 1}")
+    holes = _count("cutout holes", value.get("holes", 1))
+    return {"cutout": _count("cutout length", value["length"]), "holes": holes}
+
+
+def _mixup(value: object) -> dict[str, Any]:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise _wrong("mixup", value, "alpha, a number above 0")
+    return {"mixup": float(value)}
+
+
+_OPTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "crop": lambda value: {"crop": _count("crop", value)},
+    "flip": _flip,
+    "autoaugment": _autoaugment,
+    "cutout": _cutout,
+    "mixup": _mixup,
+}

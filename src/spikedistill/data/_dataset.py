@@ -1,0 +1,159 @@
+"""What a data set is: its splits, classes, normalisation, hashes and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.data._images import as_image
+from spikedistill.data._random import seeded
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images in memory."""
+
+    images: UInt8[Tensor, "N C H W"]
+    labels: Int64[Tensor, "N"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def subset(self, index: Tensor) -> Split:
+        """The samples at `index`, in that order."""
+        return Split(self.images[index], self.labels[index])
+
+
+Samples = Split | Dataset[Any]
+"""Images in memory, or a torch `Dataset` of (image, label)."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as its authors publish it; what each data set's `load` returns."""
+
+    name: str
+    train: Samples
+    test: Samples | None
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    valid: Samples | None = None
+    """None: it has no validation split, which is then carved from `train`."""
+    hashes: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set ready for training."""
+
+    name: str
+    train: Samples
+    valid: Samples
+    """What decisions are made on; carved from the official training split by seed."""
+    test: Samples
+    """What is reported; the official test split where there is one."""
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    """Per channel, of pixels in [0, 1]."""
+    std: tuple[float, ...]
+    hashes: dict[str, str] = field(default_factory=dict)
+    """File name to `md5:...`: which bytes these are."""
+    notes: tuple[str, ...] = ()
+    """Sentences to show once."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """C, H, W of one image."""
+        if isinstance(self.train, Split):
+            return tuple(self.train.images.shape[1:])
+        return tuple(as_image(self.train[0][0]).shape)
+
+
+def labels_of(samples: Samples) -> Tensor | None:
+    """The class of every sample, `[N]`, if it can be had without loading the images; else None.
+
+    Torch data sets by custom have them as `targets` or `labels`.
+    """
+    if isinstance(samples, Split):
+        return samples.labels
+    if isinstance(samples, Subset):
+        inner = labels_of(samples.dataset)
+        return None if inner is None else inner[torch.as_tensor(samples.indices)]
+    for name in ("targets", "labels"):
+        try:
+            found = torch.as_tensor(getattr(samples, name, None))
+        except (TypeError, ValueError, RuntimeError):
+            continue
+        if found.ndim == 1 and len(found) == length(samples) and not found.is_floating_point():
+            return found.long()
+    return None
+
+
+def length(samples: Samples) -> int:
+    """How many samples there are.
+
+    Raises:
+        SpikedistillError: if a torch data set has no length (an iterable one): without it there
+            is no order that a seed fixes.
+    """
+    try:
+        return len(samples)  # type: ignore[arg-type]
+    except TypeError as fault:
+        raise SpikedistillError(
+            f"{type(samples).__name__} has no length; give a torch Dataset with __len__ and "
+            f"__getitem__, not an iterable one"
+        ) from fault
+
+
+def pick(samples: Samples, index: Tensor) -> Samples:
+    """The samples at `index`: a copy in memory, or a view of a torch data set."""
+    if isinstance(samples, Split):
+        return samples.subset(index)
+    return Subset(samples, index.tolist())
+
+
+def stratified_order(count: int, labels: Tensor | None, seed: int) -> Tensor:
+    """A shuffled order in which every run of samples holds the classes in their shares.
+
+    Sample k of the n of its class (in shuffled order) stands at (k + 1/2) / n of the way, so the
+    first m samples of the order hold m times the share of each class, to within one.
+
+    Returns:
+        The positions 0 to `count - 1`, `[N]`; plainly shuffled where `labels` is None.
+    """
+    shuffled = torch.randperm(count, generator=seeded("split", seed))
+    if labels is None:
+        return shuffled
+    place = torch.empty(count, dtype=torch.float64)
+    of_shuffled = labels[shuffled]
+    for label in of_shuffled.unique():
+        mine = (of_shuffled == label).nonzero().squeeze(1)
+        place[mine] = (torch.arange(len(mine), dtype=torch.float64) + 0.5) / len(mine)
+    return shuffled[place.argsort(stable=True)]
+
+
+def carve(samples: Samples, shares: Sequence[int | float], seed: int) -> list[Samples]:
+    """Cut `samples` into parts of the sizes asked for, then the rest, stratified by class.
+
+    Args:
+        samples: what to cut.
+        shares: the size of each part, as a count (int) or a share of the whole (float).
+        seed: fixes who goes where.
+
+    Returns:
+        The parts in the order of `shares`, then the rest; inside each the original order.
+    """
+    total = length(samples)
+    counts = [size if isinstance(size, int) else round(size * total) for size in shares]
+    order = stratified_order(total, labels_of(samples), seed)
+    parts = order.split([*counts, total - sum(counts)])
+    return [pick(samples, part.sort().values) for part in parts]

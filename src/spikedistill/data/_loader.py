@@ -1,0 +1,160 @@
+"""Batches of a split: their order a function of (seed, epoch), so that any step can be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.trace import Batch
+from spikedistill.data._dataset import Samples, Split, length
+from spikedistill.data._images import as_image
+from spikedistill.data._random import seeded
+
+Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+"""Images in [0, 1] `[B, C, H, W]`, targets and a generator to new images and targets."""
+
+
+class Loader:
+    """The batches of one split, for one process of `world`.
+
+    The order is a function of (seed, epoch), and what augmentation draws of (seed, epoch, step,
+    rank), so `epoch(e, start=k)` continues exactly where a run stopped.
+
+    Several processes cut each global batch of `world * batch_size` samples among them, so
+    together they see what one process with a batch of that size sees. A last, smaller one is cut
+    into equal slices when shuffled (training: processes wait for one another), which may leave
+    out up to `world - 1` samples; unshuffled (evaluation), every sample is seen exactly once and
+    slices may differ by one.
+
+    Example:
+        >>> split = Split(torch.zeros(5, 1, 2, 2, dtype=torch.uint8), torch.arange(5))
+        >>> [batch.targets.tolist() for batch in Loader(split, batch_size=2).epoch(0)]
+        [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(
+        self,
+        split: Samples,
+        batch_size: int,
+        seed: int = 0,
+        augment: Augmentation | None = None,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        rank: int = 0,
+        world: int = 1,
+        workers: int = 0,
+    ):
+        """A loader.
+
+        Args:
+            split: images in memory, or a torch `Dataset` of (image, label).
+            batch_size: samples per batch of this process.
+            seed: fixes the order and what augmentation draws.
+            augment: called on every batch, with its own generator.
+            shuffle: a new order each epoch.
+            drop_last: leave out a last global batch that is not full.
+            rank: which of the processes this is.
+            world: how many processes there are.
+            workers: processes that load a torch `Dataset`; images in memory need none.
+
+        Raises:
+            SpikedistillError: if there is not a single batch.
+        """
+        if batch_size < 1 or not 0 <= rank < world:
+            raise SpikedistillError(
+                f"a loader needs batch_size >= 1 and 0 <= rank < world; got batch_size "
+                f"{batch_size}, rank {rank}, world {world}"
+            )
+        self.split = split
+        self.batch_size = batch_size
+        self.seed = seed
+        self.augment = augment
+        self.shuffle = shuffle
+        self.rank = rank
+        self.world = world
+        self.workers = workers
+        self.samples = length(split)
+        self.global_batch = batch_size * world
+        """Samples per step of all processes together."""
+        full, rest = divmod(self.samples, self.global_batch)
+        if drop_last:
+            rest = 0
+        elif shuffle:
+            rest -= rest % world
+        self._used = full * self.global_batch + rest
+        mine = rest // world + (rank < rest % world)
+        self._steps = full + (mine > 0)
+        if self._used == 0:
+            raise SpikedistillError(
+                f"{self.samples} samples do not fill one batch of {self.global_batch}: use a "
+                f"smaller batch_size, or more data"
+            )
+
+    def __len__(self) -> int:
+        """Steps per epoch of this process."""
+        return self._steps
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from step `start` on; nothing before is loaded.
+
+        Inputs are float32 in [0, 1], images in channels_last memory; `index` is the position of
+        each sample in the split.
+        """
+        indices = self._indices(epoch)[start:]
+        inputs = (
+            (_gather(self.split, index) for index in indices)
+            if isinstance(self.split, Split)
+            else self._load(indices, epoch)
+        )
+        for step, index, (images, targets) in zip(
+            range(start, len(self)), indices, inputs, strict=True
+        ):
+            if self.augment is not None:
+                generator = seeded("augment", self.seed, epoch, step, self.rank)
+                images, targets = self.augment(images, targets, generator)
+            if images.ndim == 4:
+                images = images.contiguous(memory_format=torch.channels_last)
+            yield Batch(images, targets, index)
+
+    def _indices(self, epoch: int) -> list[Tensor]:
+        """What this process sees at each step of an epoch."""
+        order = torch.arange(self.samples)
+        if self.shuffle:
+            order = torch.randperm(self.samples, generator=seeded("order", self.seed, epoch))
+        batches = order[: self._used].split(self.global_batch)
+        own = (batch.tensor_split(self.world)[self.rank] for batch in batches)
+        return [index for index in own if len(index)]
+
+    def _load(self, indices: list[Tensor], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        # Without a generator a DataLoader draws a seed for its workers from the global state.
+        return iter(
+            DataLoader(
+                self.split,  # type: ignore[arg-type]
+                batch_sampler=[index.tolist() for index in indices],
+                num_workers=self.workers,
+                collate_fn=_collate,
+                generator=seeded("workers", self.seed, epoch),
+            )
+        )
+
+
+def _gather(split: Split, index: Tensor) -> tuple[Tensor, Tensor]:
+    images = split.images[index].to(torch.float32, memory_format=torch.channels_last)
+    return images.div_(255), split.labels[index]
+
+
+def _collate(samples: list[tuple[Any, Any]]) -> tuple[Tensor, Tensor]:
+    images = [as_image(sample[0]) for sample in samples]
+    shapes = {tuple(image.shape) for image in images}
+    if len(shapes) > 1:
+        raise SpikedistillError(
+            f"images of one batch have different shapes, {' and '.join(map(str, sorted(shapes)))}: "
+            f"bring them to one size in the data set"
+        )
+    targets = torch.stack([torch.as_tensor(sample[1]) for sample in samples])
+    return torch.stack(images), targets if targets.is_floating_point() else targets.long()

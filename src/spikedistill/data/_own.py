@@ -1,0 +1,103 @@
+"""A user's own data: whatever a factory returns, as a source of splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from spikedistill.core.calls import make
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.data._dataset import (
+    DataSet,
+    Samples,
+    Source,
+    Split,
+    labels_of,
+    length,
+    stratified_order,
+)
+from spikedistill.data._images import as_image
+
+PROBES = 512
+"""How many images the channel statistics are taken from."""
+_PARTS: tuple[str, ...] = ("train", "valid", "test")
+
+
+def own_data(call: str, options: Mapping[str, Any], seed: int) -> Source | DataSet:
+    """What the factory `package.module:name` returns, called with `options`.
+
+    It may return a torch `Dataset` of (image, label), a tuple (train, test) or (train, valid,
+    test) of them, a mapping with these keys (and, if it likes, `classes`, `mean`, `std`), or a
+    finished `DataSet`.
+
+    Raises:
+        SpikedistillError: if the factory cannot be found or called, or returns something else.
+    """
+    made = make(call, options)
+    if isinstance(made, DataSet | Source):
+        return made
+    parts = _parts(call, made)
+    train = parts["train"]
+    classes = _classes(train, parts.get("classes"))
+    mean, std = _statistics(train, parts, seed)
+    return Source(call, train, parts.get("test"), classes, mean, std, parts.get("valid"))
+
+
+def _parts(call: str, made: Any) -> dict[str, Any]:
+    parts: dict[str, Any]
+    if isinstance(made, Mapping):
+        parts = dict(made)
+    elif isinstance(made, tuple | list) and len(made) in (2, 3):
+        names = _PARTS if len(made) == 3 else ("train", "test")
+        parts = dict(zip(names, made, strict=True))
+    else:
+        parts = {"train": made}
+    unknown = sorted(set(parts) - {*_PARTS, "classes", "mean", "std"})
+    if unknown or "train" not in parts:
+        raise SpikedistillError(
+            f"data {call} returned a mapping with {sorted(parts)}; expected are train, and if "
+            f"there are any valid, test, classes, mean, std"
+        )
+    for name in _PARTS:
+        part = parts.get(name)
+        if part is not None and not isinstance(part, Split | Dataset):
+            raise SpikedistillError(
+                f"data {call} returned {type(part).__name__} as {name}; expected is a torch "
+                f"Dataset of (image, label), or a tuple or mapping of them (train, valid, test)"
+            )
+    return parts
+
+
+def _classes(train: Samples, given: Sequence[str] | int | None) -> tuple[str, ...]:
+    given = getattr(train, "classes", None) if given is None else given
+    if isinstance(given, int):
+        return tuple(map(str, range(given)))
+    if given is not None:
+        return tuple(map(str, given))
+    labels = labels_of(train)
+    if labels is None:
+        assert not isinstance(train, Split)  # a Split knows its labels
+        labels = torch.tensor([int(train[i][1]) for i in range(length(train))])
+    return tuple(map(str, range(int(labels.max()) + 1)))
+
+
+def _statistics(
+    train: Samples, parts: Mapping[str, Any], seed: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel: given, or of some training images."""
+    mean = parts.get("mean", getattr(train, "mean", None))
+    std = parts.get("std", getattr(train, "std", None))
+    if isinstance(mean, Sequence) and isinstance(std, Sequence):
+        return tuple(map(float, mean)), tuple(map(float, std))
+    probes = stratified_order(length(train), None, seed)[:PROBES].tolist()
+    if isinstance(train, Split):
+        images = train.images[probes].float() / 255
+    else:
+        images = torch.stack([as_image(train[i][0]) for i in probes])
+    channels = images.transpose(0, 1).flatten(1)
+    found = channels.mean(1), channels.std(1).clamp_min(1e-6)
+    mean, std = (tuple(round(value, 4) for value in x.tolist()) for x in found)
+    return mean, std

@@ -1,0 +1,154 @@
+"""Data sets by name, or made by a user's own function, with their splits."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.data._dataset import DataSet, Samples, Source, carve, labels_of, length
+from spikedistill.data._files import data_root
+from spikedistill.data._own import own_data
+
+SHARE = 0.1
+"""Held out for validation (and, where there is none, for test) unless something else is asked."""
+
+
+def names() -> tuple[str, ...]:
+    """The data sets that are known by name: the public files of this package.
+
+    Example:
+        >>> names()
+        ('cifar10', 'cifar100', 'digits', 'fashion-mnist', 'imagefolder', 'mnist')
+    """
+    found = pkgutil.iter_modules([str(Path(__file__).parent)])
+    return tuple(
+        sorted(file.name.replace("_", "-") for file in found if not file.name.startswith("_"))
+    )
+
+
+def data_set(
+    name_or_call: str | Mapping[str, Any],
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+    valid: int | float | None = None,
+    train_limit: int | None = None,
+    **options: Any,
+) -> DataSet:
+    """A data set with its training, validation and test splits.
+
+    Args:
+        name_or_call: one of `names()`, or `{call: package.module:factory, ...}`, whose other
+            entries go to the factory.
+        data_dir: the folder of the data sets; None: `SPIKEDISTILL_DATA`, else `./data`.
+        seed: fixes which training samples are held out.
+        valid: how many are held out for validation, a count (int) or a share (float), stratified
+            by class; None: a tenth. 0: none, `valid` is empty.
+        train_limit: train on this many samples only, stratified by class.
+        options: the data set's own options (`labels="coarse"`, `root=...`, `size=...`).
+
+    Raises:
+        SpikedistillError: if there is no such data set or option, or its files are missing or
+            damaged.
+    """
+    if isinstance(name_or_call, str):
+        source = _load(name_or_call, data_root(data_dir), options)
+    else:
+        entries = dict(name_or_call) | options
+        if not isinstance(entries.get("call"), str):
+            raise SpikedistillError(
+                f"data {entries} names no function; expected is a name ({', '.join(names())}) or "
+                f"call: package.module:factory"
+            )
+        source = own_data(entries.pop("call"), entries, seed)
+    ready = source if isinstance(source, DataSet) else _divided(source, seed, valid)
+    if train_limit is not None:
+        _check_count("train_limit", train_limit, length(ready.train), at_least=1)
+        limited, _ = carve(ready.train, [train_limit], seed)
+        ready = dataclasses.replace(ready, train=limited)
+    _check_labels(ready)
+    return ready
+
+
+def _load(name: str, root: Path, options: Mapping[str, Any]) -> Source:
+    if name not in names():
+        raise SpikedistillError(f"there is no data set {name!r}; {suggest(name, names())}")
+    module = importlib.import_module(f"spikedistill.data.{name.replace('-', '_')}")
+    parameters = list(inspect.signature(module.load).parameters)[1:]
+    hints = get_type_hints(module.load)
+    for key, value in options.items():
+        if key not in parameters:
+            raise SpikedistillError(
+                f"data set {name} has no option {key!r}; {suggest(key, parameters)}"
+            )
+        if get_origin(hints[key]) is Literal and value not in get_args(hints[key]):
+            known = map(str, get_args(hints[key]))
+            raise SpikedistillError(
+                f"data set {name}: {key} cannot be {value!r}; {suggest(str(value), known)}"
+            )
+    return module.load(root, **options)
+
+
+def _divided(source: Source, seed: int, valid: int | float | None) -> DataSet:
+    """The source with the splits it lacks carved from its training split."""
+    if source.valid is not None and valid is not None:
+        raise SpikedistillError(
+            f"valid={valid} was asked for, but {source.name} has a validation split of its own"
+        )
+    given = {"valid": source.valid, "test": source.test}
+    splits: dict[str, Samples] = {name: split for name, split in given.items() if split is not None}
+    lacking = {
+        name: SHARE if name == "test" or valid is None else valid
+        for name in given
+        if name not in splits
+    }
+    total = length(source.train)
+    for name, size in lacking.items():
+        _check_count(name, size, total, at_least=0)
+    *carved, train = carve(source.train, list(lacking.values()), seed)
+    splits |= dict(zip(lacking, carved, strict=True))
+    if not length(train):
+        raise SpikedistillError(
+            f"{source.name}: nothing is left to train on: {total} samples, of which "
+            f"{' and '.join(f'{size} for {name}' for name, size in lacking.items())}"
+        )
+    return DataSet(
+        source.name,
+        train,
+        splits["valid"],
+        splits["test"],
+        source.classes,
+        source.mean,
+        source.std,
+        source.hashes,
+        source.notes,
+    )
+
+
+def _check_count(name: str, size: int | float, total: int, at_least: int) -> None:
+    whole = isinstance(size, int) and not isinstance(size, bool)
+    share = isinstance(size, float) and 0 <= size < 1
+    if not (share and name != "train_limit") and not (whole and at_least <= size <= total):
+        kinds = "a count" if name == "train_limit" else "a count, or a share below 1.0,"
+        raise SpikedistillError(
+            f"{name}={size!r}: expected is {kinds} of the {total:,} training samples, at least "
+            f"{at_least}"
+        )
+
+
+def _check_labels(data: DataSet) -> None:
+    for name in ("train", "valid", "test"):
+        labels = labels_of(getattr(data, name))
+        if labels is None or not len(labels):
+            continue
+        low, high = int(labels.min()), int(labels.max())
+        if low < 0 or high >= len(data.classes):
+            raise SpikedistillError(
+                f"{data.name}: labels of {name} run from {low} to {high}, but there are "
+                f"{len(data.classes)} classes (0 to {len(data.classes) - 1})"
+            )

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import torch
+from torch.utils.data import Subset, TensorDataset
+
+from spikedistill.data import Split
+from spikedistill.data._dataset import carve, labels_of, stratified_order
+
+
+def test_every_run_of_the_order_holds_the_classes_in_their_shares():
+    labels = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)
+    order = stratified_order(100, labels, seed=0)
+    assert sorted(order.tolist()) == list(range(100))
+    for first in (10, 20, 50, 90):
+        counts = labels[order[:first]].bincount(minlength=3)
+        expected = torch.tensor([0.6, 0.3, 0.1]) * first
+        assert (counts - expected).abs().max() <= 1
+
+
+def test_the_order_is_a_function_of_the_seed():
+    labels = torch.arange(100) % 4
+    one, same, other = (stratified_order(100, labels, seed) for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert sorted(stratified_order(9, None, 0).tolist()) == list(range(9))
+
+
+def test_parts_are_disjoint_and_in_the_original_order():
+    split = Split(torch.zeros(100, 1, 1, 1, dtype=torch.uint8), torch.arange(100))
+    parts = carve(split, [0.2, 30], seed=3)
+    assert [len(part) for part in parts] == [20, 30, 50]
+    seen = torch.cat([part.labels for part in parts])
+    assert sorted(seen.tolist()) == list(range(100))
+    assert all(torch.equal(part.labels, part.labels.sort().values) for part in parts)
+
+
+def test_labels_are_found_where_torch_data_sets_keep_them():
+    data = TensorDataset(torch.zeros(4, 1, 1, 1))
+    assert labels_of(data) is None
+    data.targets = [3, 2, 1, 0]
+    assert labels_of(data).tolist() == [3, 2, 1, 0]
+    assert labels_of(Subset(data, [2, 0])).tolist() == [1, 3]
+    data.targets = [0.5] * 4
+    assert labels_of(data) is None

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.data import Loader, data_set
+
+
+def paint(path, colour, size=(20, 10)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for i in range(10):
+        paint(tmp_path / f"train/cat/{i}.png", (255, 0, 0))
+        paint(tmp_path / f"train/dog/{i}.jpg", (0, 0, 255), (9, 16))
+    paint(tmp_path / "val/cat/a.png", (255, 0, 0))
+    paint(tmp_path / "test/dog/b.png", (0, 0, 255))
+    (tmp_path / "train/cat/notes.txt").write_text("not an image")
+    return tmp_path
+
+
+def test_splits_classes_and_pixels(photos):
+    data = data_set("imagefolder", root=photos, size=8)
+    assert data.classes == ("cat", "dog") and data.shape == (3, 8, 8)
+    assert (len(data.train), len(data.valid), len(data.test)) == (20, 1, 1)
+    image, label = data.train[0]
+    assert label == 0 and torch.equal(image, torch.tensor([1.0, 0, 0])[:, None, None] * image)
+    assert image.min() == 0 and image.max() == 1
+    assert data.test[0][1] == 1
+
+
+def test_the_centre_is_cut_out(tmp_path):
+    # 12 wide, 4 high: columns 4..7 are the centre
+    pixels = np.zeros((4, 12, 3), np.uint8)
+    pixels[:, 4:8] = 255
+    for name in ("a", "b"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        for i in range(5):
+            Image.fromarray(pixels).save(tmp_path / "train" / name / f"{i}.png")
+    data = data_set("imagefolder", root=tmp_path, size=4)
+    assert data.train[0][0].mean() == 1
+    wide = data_set("imagefolder", root=tmp_path, size=4, resize=8)
+    assert wide.train[0][0].shape == (3, 4, 4)
+
+
+def test_without_test_the_validation_images_are_the_test(photos):
+    (photos / "test/dog/b.png").unlink()
+    (photos / "test/dog").rmdir()
+    (photos / "test").rmdir()
+    data = data_set("imagefolder", root=photos, size=8)
+    assert (len(data.train), len(data.valid), len(data.test)) == (18, 2, 1)
+    assert len(data.notes) == 1 and "no test/" in data.notes[0]
+    assert sorted(data.valid[i][1] for i in range(2)) == [0, 1]  # stratified
+
+
+def test_training_images_only_are_cut_in_three(tmp_path):
+    for i in range(10):
+        paint(tmp_path / f"train/a/{i}.png", (9, 9, 9))
+        paint(tmp_path / f"train/b/{i}.png", (9, 9, 9))
+    data = data_set("imagefolder", root=tmp_path, size=8)
+    assert (len(data.train), len(data.valid), len(data.test)) == (16, 2, 2)
+
+
+def test_it_loads_in_batches_also_with_workers(photos):
+    data = data_set("imagefolder", root=photos, size=8)
+    plain = list(Loader(data.train, 8, seed=3, shuffle=True).epoch(1))
+    worked = list(Loader(data.train, 8, seed=3, shuffle=True, workers=1).epoch(1))
+    assert [b.targets.tolist() for b in plain] == [b.targets.tolist() for b in worked]
+    assert all(torch.equal(a.inputs, b.inputs) for a, b in zip(plain, worked, strict=True))
+    red = plain[0].inputs[:, 0].mean((1, 2)) > 0.5
+    assert torch.equal(red, plain[0].targets == 0)
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        (lambda p: (p / "train").rename(p / "training"), "train holds 0 classes"),
+        (lambda p: paint(p / "test/fish/x.png", (0, 0, 0)), r"classes that train/ lacks \(fish\)"),
+        (lambda p: (p / "test/dog/b.png").unlink(), "test holds no images"),
+    ],
+)
+def test_bad_folders_get_sentences(photos, change, sentence):
+    change(photos)
+    with pytest.raises(SpikedistillError, match=sentence):
+        data_set("imagefolder", root=photos, size=8)
+
+
+def test_a_damaged_image_gets_a_sentence(photos):
+    path = photos / "train/cat/0.png"
+    path.write_bytes(path.read_bytes()[:40])
+    data = data_set("imagefolder", root=photos, size=8)
+    with pytest.raises(SpikedistillError, match=r"0\.png is no image that can be read"):
+        data.train[0]
+
+
+def test_size_and_resize_must_fit(photos):
+    with pytest.raises(SpikedistillError, match="size 16 and resize 8"):
+        data_set("imagefolder", root=photos, size=16, resize=8)
