@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -38,7 +38,7 @@ def temporal_layers(network: nn.Module) -> list[Temporal]:
 
 
 @contextmanager
-def steps(network: nn.Module, timesteps: int, expanding: bool = False) -> Iterator[None]:
+def steps(network: nn.Module, timesteps: int, expanding: bool = False) -> Generator[None, None, None]:
     """Tell the temporal layers T for the duration of a call.
 
     With `expanding`, the layers that `first` marked repeat their single step T times.

@@ -25,7 +25,7 @@ class Spec:
     """B of the dry run: the per-process batch."""
     classes: int
     """K, the last axis of the outputs."""
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     """Shape of every declared tap, `(T, B, ...)`."""
     network: nn.Module | None = field(default=None, repr=False, compare=False)
     """The network itself, borrowed: a loss may read it and never registers or runs it."""

@@ -16,15 +16,15 @@ class Trace:
     Time always leads. An ANN has `T = 1`, so that comparing any two networks is broadcasting.
     """
 
-    outputs: Float[Tensor, "T B *rest"]
+    outputs: Float[Tensor, "T B ..."]
     """What the network returned at every step; the class axis comes last, `[T, B, ..., K]`."""
-    taps: Mapping[str, Shaped[Tensor, "T B *rest"]] = field(default_factory=dict)
+    taps: Mapping[str, Shaped[Tensor, "_ B ..."]] = field(default_factory=dict[str, Tensor])
     """The values that a loss asked for by tap name."""
-    parameters: Mapping[str, Tensor] = field(default_factory=dict)
+    parameters: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     """Weights that a loss asked for by name (an embedding table, a classifier)."""
 
     @property
-    def logits(self) -> Float[Tensor, "B *rest"]:
+    def logits(self) -> Float[Tensor, "B ..."]:
         """The mean of the outputs over time: what the network answers after all its steps."""
         return self.outputs.mean(0)
 
@@ -41,7 +41,7 @@ class Trace:
             {name: value.detach() for name, value in self.parameters.items()},
         )
 
-    def __getitem__(self, tap: str) -> Shaped[Tensor, "T B *rest"]:
+    def __getitem__(self, tap: str) -> Shaped[Tensor, "_ B ..."]:
         """The value of a tap, `[T, B, ...]`.
 
         Raises:
