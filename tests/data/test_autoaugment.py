@@ -59,12 +59,9 @@ def test_an_operation_does_what_pillow_does(name):
     ours = OPERATIONS[name](batch, torch.tensor(SHARES))
     for image, result, share in zip(batch, ours, SHARES, strict=True):
         theirs = np.asarray(by_pillow(name, share)(to_pillow(image))).astype(float)
-        gap = np.abs(result.movedim(0, -1).numpy() - theirs)
-        # A pixel centre that falls between two pixels may go either way; sums may round apart.
-        if name in ("ShearX", "ShearY", "Rotate"):
-            assert (gap > 0).any(-1).mean() < 0.02
-        else:
-            assert gap.max() <= 1 and (gap > 0).mean() < 0.01
+        wrong = (result.movedim(0, -1).numpy() != theirs).any(-1).mean()
+        # Pillow places shears in 16-bit fractions: a pixel that falls between two may go either way.
+        assert wrong <= (0.02 if name in ("ShearX", "ShearY", "Rotate") else 0)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
