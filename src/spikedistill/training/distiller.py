@@ -121,11 +121,8 @@ class Distiller(nn.Module):
         was = tapped.network.training
         if was != mode:
             tapped.network.train(mode)
-        gradient: AbstractContextManager[None] = (
-            nullcontext() if role.trainable else torch.no_grad()
-        )
         try:
-            with gradient:
+            with torch.set_grad_enabled(role.trainable and torch.is_grad_enabled()):
                 outputs, taps = tapped(encoded, role.timesteps)
         finally:
             if was != mode:

@@ -97,6 +97,11 @@ class _Training:
                 "lower training.batch_size or give more data"
             )
         self.engine = Accelerator(cpu=not torch.cuda.is_available())
+        if train.world != self.engine.num_processes:
+            raise SpikedistillError(
+                f"the training loader was made for {train.world} processes and this run has "
+                f"{self.engine.num_processes}; give the loader its rank and world"
+            )
         self.distiller = distiller.to(self.engine.device)
         distiller.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.train, self.valid, self.settings, self.folder = train, valid, settings, folder

@@ -1,0 +1,132 @@
+"""One phase as one module: who runs, who learns, what is recorded."""
+
+import pytest
+import torch
+from torch import nn
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.objective import Objective, Role, Term
+from spikedistill.core.spec import Spec
+from spikedistill.core.trace import Batch
+from spikedistill.methods.cross_entropy import CrossEntropy
+from spikedistill.methods.logit_kd import LogitKD
+from spikedistill.methods.sastc import SASTC
+from spikedistill.models.digits import digits
+from spikedistill.neurons.lif import LIF
+from spikedistill.training.distiller import Distiller, describe
+
+
+def pair(weights=(1.0, 1.0, 10.0)):
+    torch.manual_seed(0)
+    student, teacher = digits(LIF(v_threshold=0.5), width=0.25), digits(width=0.5)
+    roles = {"student": Role(student, 2, trainable=True), "teacher": Role(teacher)}
+    images = torch.rand(8, 1, 8, 8)
+    specs = {name: describe(name, role, images) for name, role in roles.items()}
+    terms = [
+        Term("ce", CrossEntropy(specs["student"]), guide=None, weight=weights[0]),
+        Term("kd", LogitKD(specs["student"], specs["teacher"]), weight=weights[1]),
+        Term("sastc", SASTC(specs["student"], specs["teacher"]), weight=weights[2]),
+    ]
+    batch = Batch(images, torch.arange(8) % 4)
+    return Distiller(roles, Objective(terms)), batch
+
+
+def test_a_spec_knows_the_network_before_training():
+    images = torch.rand(8, 1, 8, 8)
+    network = digits(LIF(), width=0.25).train()
+    spec = describe("student", Role(network, 3), images)
+    assert (spec.role, spec.timesteps, spec.batch_size, spec.classes) == ("student", 3, 8, 10)
+    assert spec.shape("stage2") == (3, 8, 8, 4, 4)
+    assert spec.channels("stage3") == 16
+    assert spec.grid("stage1") == (8, 8)
+    assert network.training
+    assert not any(module._forward_hooks for module in network.modules())
+    assert int(network.get_buffer("layer1.1.running_mean").abs().sum()) == 0
+
+
+def test_the_total_is_the_weighted_sum_of_the_parts():
+    distiller, batch = pair(weights=(1.0, 0.5, 3.0))
+    loss, parts = distiller(batch)
+    expected = parts["ce"] + 0.5 * parts["kd"] + 3 * parts["sastc"]
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert set(parts) == {"ce", "kd", "sastc"}
+
+
+def test_the_teacher_learns_nothing_and_stays_in_evaluation_mode():
+    distiller, batch = pair()
+    teacher = distiller.roles["teacher"].network
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    distiller.train()
+    distiller(batch)[0].backward()
+    assert not teacher.training
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+    assert all(torch.equal(before[k], v) for k, v in teacher.state_dict().items())
+    learners = [p for p in distiller.parameters() if p.requires_grad]
+    assert all(parameter.grad is not None for parameter in learners)
+
+
+def test_the_checkpoint_holds_the_student_and_the_losses_but_no_teacher():
+    distiller, _ = pair()
+    state = distiller.state_dict()
+    assert any(key.startswith("tapped.0.network.layer1") for key in state)
+    assert any(key.startswith("objective.losses.sastc.queries") for key in state)
+    assert not any(key.startswith("tapped.1") for key in state)
+    twin, batch = pair()
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            if parameter.requires_grad:
+                parameter.add_(1.0)
+    twin.load_state_dict(state, strict=False)
+    assert twin(batch)[0].item() == distiller(batch)[0].item()
+
+
+def test_a_frozen_role_on_a_learning_network_leaves_its_statistics_alone():
+    torch.manual_seed(0)
+    network = digits(LIF(v_threshold=0.5), width=0.25)
+    roles = {"student": Role(network, 2, trainable=True), "longer": Role(network, 4)}
+    images = torch.rand(8, 1, 8, 8)
+    specs = {name: describe(name, role, images) for name, role in roles.items()}
+    loss = LogitKD(specs["student"], specs["longer"], time="fused")
+    distiller = Distiller(roles, Objective([Term("kd", loss, guide="longer")]))
+    distiller(Batch(images, torch.zeros(8, dtype=torch.long)))
+    assert network.get_buffer("layer1.1.num_batches_tracked") == 1
+    assert network.training
+
+
+def test_the_input_is_encoded_once_per_number_of_steps():
+    calls = []
+
+    def noisy(inputs, timesteps, generator):
+        calls.append(timesteps)
+        return torch.rand(timesteps, *inputs.shape)
+
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    roles = {"student": Role(network, 2, True), "teacher": Role(nn.Sequential(network), 2)}
+    images = torch.rand(5, 1, 2, 2)
+    specs = {name: describe(name, role, images, noisy) for name, role in roles.items()}
+    calls.clear()
+    kd = LogitKD(specs["student"], specs["teacher"], time="steps")
+    distiller = Distiller(roles, Objective([Term("kd", kd)]), encoder=noisy)
+    value = distiller(Batch(images, torch.zeros(5)))[1]["kd"]
+    assert calls == [2]
+    assert value.item() == pytest.approx(0.0, abs=1e-6)  # the same network on the same numbers
+
+
+def test_a_term_that_seats_a_missing_role_is_refused():
+    spec = Spec("student", 1, 4, 3)
+    role = Role(nn.Linear(2, 3), trainable=True)
+    terms = [Term("ce", CrossEntropy(spec), learner="studnet", guide=None)]
+    with pytest.raises(SpikedistillError, match=r"seats the role 'studnet'.*mean 'student'"):
+        Distiller({"student": role}, Objective(terms))
+
+
+def test_a_phase_in_which_nobody_learns_is_refused():
+    spec = Spec("student", 1, 4, 3)
+    terms = [Term("ce", CrossEntropy(spec), guide=None)]
+    with pytest.raises(SpikedistillError, match="no role learns"):
+        Distiller({"student": Role(nn.Linear(2, 3))}, Objective(terms))
+
+
+def test_a_role_runs_at_least_one_step():
+    with pytest.raises(ValueError, match="at least one time step; got timesteps=0"):
+        Role(nn.Linear(1, 1), timesteps=0)

@@ -1,0 +1,158 @@
+"""The loop: what it learns, what it keeps, and that it goes on bit for bit."""
+
+import json
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.objective import Objective, Role, Term
+from spikedistill.data import Augment, Loader, Split, data_set
+from spikedistill.methods.cross_entropy import CrossEntropy
+from spikedistill.neurons.lif import LIF
+from spikedistill.training.distiller import Distiller, describe
+from spikedistill.training.interrupt import Interrupted
+from spikedistill.training.progress import Silent
+from spikedistill.training.run_folder import RunFolder
+from spikedistill.training.settings import Settings
+from spikedistill.training.trainer import NonFiniteLoss, fit
+
+FAST = {"epochs": 3, "batch_size": 8, "lr": 0.05, "precision": "fp32", "compile": "off"}
+
+
+def splits(samples: int = 40) -> tuple[Split, Split]:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (samples, 1, 6, 6), dtype=torch.uint8, generator=generator)
+    labels = (images.float().mean((1, 2, 3)) > 127).long()
+    return Split(images, labels), Split(images[:16], labels[:16])
+
+
+def network() -> nn.Module:
+    torch.manual_seed(1)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), LIF(v_threshold=0.5), nn.Dropout(0.2),
+        nn.Flatten(), nn.Linear(4 * 36, 2),
+    )  # fmt: skip
+
+
+def parts(**options):
+    train, valid = splits()
+    settings = Settings(**{**FAST, **options})
+    augment = Augment(crop=1, flip=True)
+    loader = Loader(train, settings.batch_size, augment=augment, shuffle=True, drop_last=True)
+    role = Role(network(), 2, trainable=True)
+    spec = describe("student", role, torch.rand(settings.batch_size, 1, 6, 6))
+    terms = [Term("ce", CrossEntropy(spec), guide=None)]
+    distiller = Distiller({"student": role}, Objective(terms))
+    return distiller, loader, Loader(valid, 8), settings
+
+
+def same(one: nn.Module, two: nn.Module) -> bool:
+    other = two.state_dict()
+    return all(torch.equal(value, other[name]) for name, value in one.state_dict().items())
+
+
+def untimed(rows):
+    return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
+            for row in rows]  # fmt: skip
+
+
+class StopAfter(Silent):
+    """Presses Ctrl-C after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def step(self, epoch, parts, samples) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_run_leaves_its_files_and_a_trained_network(tmp_path):
+    fitted = fit(*parts(), RunFolder(tmp_path), seed=3)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[-1]["losses"]["ce"] < rows[0]["losses"]["ce"]
+    assert len(rows[-1]["valid"]["accuracy"]) == 2
+    assert 0 < rows[-1]["valid"]["firing_rate"] < 1
+    assert fitted.best["accuracy"] == max(row["valid"]["accuracy"][-1] for row in rows)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"model.safetensors", "model-best.safetensors", "checkpoint.pt"} <= names
+
+
+@pytest.mark.parametrize("options", [{}, {"ema": 0.9, "optimizer": "adamw", "lr": 1e-3, "clip": 1}])
+def test_a_training_stopped_within_an_epoch_goes_on_bit_for_bit(tmp_path, options):
+    whole = fit(*parts(**options), RunFolder(tmp_path / "whole"), seed=3)
+    folder = RunFolder(tmp_path / "stopped")
+    for steps in (3, 4):  # within the first epoch, then within the second
+        with pytest.raises(Interrupted, match="the state is kept in"):
+            fit(*parts(**options), folder, seed=3, progress=StopAfter(steps))
+    resumed = fit(*parts(**options), folder, seed=3)
+    assert same(resumed.network, whole.network)
+    assert untimed(resumed.history) == untimed(whole.history)
+
+
+def test_two_runs_of_one_seed_are_equal_and_other_seeds_differ(tmp_path):
+    runs = [fit(*parts(), RunFolder(tmp_path / str(n)), seed=s) for n, s in enumerate((3, 3, 4))]
+    assert same(runs[0].network, runs[1].network)
+    assert not same(runs[0].network, runs[2].network)
+
+
+def test_a_finished_training_is_not_run_again(tmp_path):
+    first = fit(*parts(), RunFolder(tmp_path), seed=3)
+    again = fit(*parts(), RunFolder(tmp_path), seed=3, progress=StopAfter(1))
+    assert same(first.network, again.network)
+
+
+def test_the_average_is_what_is_kept(tmp_path):
+    plain = fit(*parts(), RunFolder(tmp_path / "plain"), seed=3)
+    averaged = fit(*parts(ema=0.5), RunFolder(tmp_path / "ema"), seed=3)
+    assert not same(plain.network, averaged.network)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_state(tmp_path):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(Interrupted):
+        fit(*parts(), folder, seed=3, progress=StopAfter(2))
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    distiller, loader, valid, settings = parts()
+    loader.augment = lambda images, targets, _generator: (images * float("nan"), targets)
+    with pytest.raises(NonFiniteLoss, match=r"the term 'ce' became nan in epoch 1, step 3"):
+        fit(distiller, loader, valid, settings, folder, seed=3)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_other_settings_cannot_slip_into_a_resumed_run(tmp_path):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(Interrupted):
+        fit(*parts(), folder, seed=3, progress=StopAfter(2))
+    with pytest.raises(SpikedistillError, match="made with other training settings"):
+        fit(*parts(lr=0.5), folder, seed=3)
+
+
+def test_a_loader_of_another_number_of_processes_is_refused(tmp_path):
+    distiller, _, valid, settings = parts()
+    loader = Loader(splits()[0], 8, shuffle=True, rank=0, world=2)
+    with pytest.raises(SpikedistillError, match="for 2 processes and this run has 1"):
+        fit(distiller, loader, valid, settings, RunFolder(tmp_path))
+
+
+def test_the_digits_are_learned(tmp_path):
+    data = data_set("digits", None, seed=0)
+    torch.manual_seed(0)
+    student = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 64), LIF(v_threshold=0.5), nn.Linear(64, 10)
+    )
+    role = Role(student, 2, trainable=True)
+    spec = describe("student", role, torch.rand(64, 1, 8, 8))
+    distiller = Distiller(
+        {"student": role}, Objective([Term("ce", CrossEntropy(spec), guide=None)])
+    )
+    loaders = Loader(data.train, 64, shuffle=True), Loader(data.valid, 256)
+    settings = Settings(**{**FAST, "epochs": 8, "batch_size": 64, "lr": 0.1})
+    fitted = fit(distiller, *loaders, settings, RunFolder(tmp_path), seed=0)
+    assert fitted.history[-1]["valid"]["accuracy"][-1] > 85
