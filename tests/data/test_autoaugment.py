@@ -60,7 +60,7 @@ def test_an_operation_does_what_pillow_does(name):
     for image, result, share in zip(batch, ours, SHARES, strict=True):
         theirs = np.asarray(by_pillow(name, share)(to_pillow(image))).astype(float)
         wrong = (result.movedim(0, -1).numpy() != theirs).any(-1).mean()
-        # Pillow places shears in 16-bit fractions: a pixel that falls between two may go either way.
+        # Pillow works in 16-bit fractions: what falls between two pixels may go either way.
         assert wrong <= (0.02 if name in ("ShearX", "ShearY", "Rotate") else 0)
 
 
