@@ -155,7 +155,7 @@ class Tapped(nn.Module):
 
     def forward(
         self, inputs: Shaped[Tensor, "S B *rest"], timesteps: int = 1
-    ) -> tuple[Shaped[Tensor, "T B *rest"], dict[str, Tensor]]:
+    ) -> tuple[Shaped[Tensor, "T B *outputs"], dict[str, Tensor]]:
         """Outputs `[T, B, ...]` and taps `{name: [T, B, ...]}` of one run.
 
         A tap before the first neuron of a stem that is computed once has one step, `[1, B, ...]`.

@@ -66,7 +66,7 @@ def _spread(network: nn.Module, graph: fx.Graph) -> set[Temporal] | None:
 
 def run_folded(
     network: nn.Module, inputs: Shaped[Tensor, "S B *rest"], timesteps: int, stem_once: bool
-) -> Shaped[Tensor, "T B *rest"]:
+) -> Shaped[Tensor, "T B *outputs"]:
     """Run a network over time: fold time into the batch, tell the neurons T, unfold the outputs.
 
     Args:
@@ -117,10 +117,10 @@ class OverTime(nn.Module):
 
     def over_time(
         self, inputs: Shaped[Tensor, "S B *rest"], timesteps: int | None = None
-    ) -> Float[Tensor, "T B *rest"]:
+    ) -> Float[Tensor, "T B *outputs"]:
         """Outputs of every step, `[T, B, K]`, from one step of inputs for all or T of them."""
         return run_folded(self.network, inputs, timesteps or self.timesteps, self.stem_once)
 
-    def forward(self, images: Shaped[Tensor, "B *rest"]) -> Float[Tensor, "B *rest"]:
+    def forward(self, images: Shaped[Tensor, "B *rest"]) -> Float[Tensor, "B *outputs"]:
         """Logits `[B, K]`: the mean over time of the outputs for still images `[B, ...]`."""
         return self.over_time(images.unsqueeze(0)).mean(0)
