@@ -6,6 +6,7 @@ from torch import Tensor
 
 from spikedistill.core.loss import Loss, Needs, refuse_classes, refuse_timesteps
 from spikedistill.core.spec import Spec
+from spikedistill.core.trace import Trace
 
 STUDENT = Spec("student", 2, 8, 10)
 
@@ -24,7 +25,7 @@ class Compared(Alone):
 def test_a_loss_asks_for_nothing_and_draws_nothing_until_it_says_so():
     loss = Alone(STUDENT)
     assert loss.needs == Needs()
-    assert loss.picture(None, None) == {}
+    assert loss.picture(Trace(torch.zeros(2, 8, 10)), None) == {}
     assert not loss.full_batches
 
 
