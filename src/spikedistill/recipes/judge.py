@@ -1,0 +1,81 @@
+"""What is said of a network in the table: accuracy at every number of steps, and its cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from torch import nn
+
+from spikedistill.core.clock import temporal_layers
+from spikedistill.core.over_time import mark_first, run_folded
+from spikedistill.data import DataSet, Loader, encoder
+from spikedistill.data._dataset import Samples, length
+from spikedistill.metrics.operations import macs, parameter_count
+from spikedistill.metrics.synops import SynopsMeter
+from spikedistill.training.evaluate import evaluate
+from spikedistill.training.precision import resolve
+from spikedistill.training.settings import Settings
+
+COSTED = 1000
+"""Test images on which synaptic operations are measured."""
+
+
+def machine() -> PartialState:
+    """This process among those of the run, and its device."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
+def split_loader(samples: Samples, settings: Settings) -> Loader | None:
+    """Batches of a split in its own order; None where the split is empty."""
+    if not length(samples):
+        return None
+    return Loader(samples, settings.batch_size, workers=settings.workers)
+
+
+def row(
+    network: nn.Module, timesteps: int, data: DataSet, encoding: str, settings: Settings
+) -> dict[str, Any]:
+    """Accuracy in percent on the test split at T' = 1..T and on the validation split, and costs."""
+    network.to(machine().device)
+    dtype = resolve(settings.precision, machine().device)
+    valid, test = (split_loader(part, settings) for part in (data.valid, data.test))
+    judged, tested = (
+        loader and evaluate(network, loader, timesteps, dtype, encoder(encoding))
+        for loader in (valid, test)
+    )
+    return {
+        "timesteps": timesteps,
+        "split": "test",
+        "accuracy": tested.accuracy if tested else [],
+        "valid": judged.accuracy[-1] if judged and judged.accuracy else None,
+        "parameters": parameter_count(network),
+        "macs": macs(network, data.shape),
+        "firing_rate": tested.firing_rate if tested else None,
+        **operations(network, timesteps, test, encoding),
+    }
+
+
+def operations(
+    network: nn.Module, timesteps: int, test: Loader | None, encoding: str
+) -> dict[str, float | None]:
+    """Accumulations (`synops`) and multiply-adds of one inference, on up to 1,000 test images."""
+    if test is None:
+        return {"synops": None, "multiplications": None}
+    training, stem_once, seen = network.training, mark_first(network), 0
+    network.eval()
+    with torch.no_grad(), SynopsMeter(network) as meter:
+        for number, batch in enumerate(test.epoch(0)):
+            generator = torch.Generator(machine().device).manual_seed(number)
+            images = batch.inputs.to(machine().device)
+            encoded = encoder(encoding)(images, timesteps, generator)
+            run_folded(network, encoded, timesteps, stem_once)
+            seen += len(images)
+            if seen >= COSTED:
+                break
+    network.train(training)
+    return {
+        "synops": meter.accumulations if temporal_layers(network) else None,
+        "multiplications": meter.multiplications,
+    }

@@ -1,0 +1,145 @@
+"""Options that a recipe gives to a method, neuron or network, checked against its signature."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+
+from spikedistill.core.errors import suggest
+from spikedistill.recipes.faults import Fault, from_pydantic, say
+
+
+def parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The named parameters of a function or of a constructor."""
+    found = inspect.signature(function).parameters
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {name: parameter for name, parameter in found.items() if parameter.kind in kinds}
+
+
+def checked(
+    function: Callable[..., Any],
+    given: Any,
+    *,
+    skip: Collection[str] = (),
+    also: Collection[str] = (),
+) -> tuple[dict[str, Any], list[Fault]]:
+    """The options with their types put right (`4` for a float is 4.0), and what is wrong.
+
+    Args:
+        function: a function or class whose signature says what there is.
+        given: what the recipe says; None is no option.
+        skip: parameters that are not the recipe's to give.
+        also: names that belong to somebody else: known, but not of this function.
+    """
+    if given is None:
+        given = {}
+    if not isinstance(given, Mapping):
+        return {}, [Fault((), f"should be a mapping of options, not {say(given)}")]
+    known = {name: one for name, one in parameters(function).items() if name not in skip}
+    open_ended = any(
+        one.kind is one.VAR_KEYWORD for one in inspect.signature(function).parameters.values()
+    )
+    types, faults, good = _types(function), [], {}
+    for name, value in given.items():
+        if name in known:
+            good[name], wrong = _checked_value(types.get(name, Any), value)
+            faults += [Fault((name, *fault.path), fault.sentence) for fault in wrong]
+        elif open_ended:
+            good[name] = value
+        else:
+            faults.append(
+                Fault((str(name),), f"unknown option; {suggest(str(name), [*known, *also])}")
+            )
+    for name, one in known.items():
+        if one.default is one.empty and name not in given:
+            faults.append(Fault((name,), "is required and missing"))
+    return good, faults
+
+
+def _checked_value(kind: Any, value: Any) -> tuple[Any, list[Fault]]:
+    adapter = _adapter(kind)
+    if adapter is None:
+        return value, []
+    try:
+        converted = adapter.validate_python(value)
+    except ValidationError as error:
+        faults = from_pydantic(error)
+        if len(faults) > 1:  # one for every branch of a union: say what the value should be
+            name = getattr(kind, "__name__", str(kind)).replace("typing.", "")
+            return value, [Fault((), f"{say(value)} does not fit; it takes {name}")]
+        return value, faults
+    # a mapping or list stays as it was written; only numbers, texts and truths are converted
+    return (converted if isinstance(converted, (bool, int, float, str)) else value), []
+
+
+@cache
+def _types(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    except (NameError, TypeError, AttributeError):  # annotations that exist for checkers only
+        return {}
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any] | None:
+    try:
+        return TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True))
+    except (PydanticUserError, TypeError, NameError):
+        return None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a catalogue, with options: `lif` or `{lif: {tau: 2.0}}` in a recipe."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def plain(self) -> Any:
+        """As a recipe writes it."""
+        return {self.name: self.options} if self.options else self.name
+
+
+def split_choice(given: Any) -> tuple[str, Any] | None:
+    """Name and raw options of `name` or `{name: options}`; None where it is neither."""
+    if isinstance(given, str):
+        return given, {}
+    if isinstance(given, Mapping) and len(given) == 1:
+        ((name, options),) = given.items()
+        return str(name), {} if options is None else options
+    return None
+
+
+def choose(
+    given: Any, catalogue: Mapping[str, Callable[..., Any]], kind: str
+) -> tuple[Choice | None, list[Fault]]:
+    """Read a choice from a catalogue.
+
+    Args:
+        given: what the recipe says.
+        catalogue: name -> what takes the options.
+        kind: how messages call one entry.
+    """
+    if isinstance(given, Choice):
+        return given, []
+    parts = split_choice(given)
+    if parts is None:
+        return None, [
+            Fault((), f"should be the name of one {kind}, or {{name: options}}, not {say(given)}")
+        ]
+    name, raw = parts
+    if name not in catalogue:
+        return None, [Fault((), f"there is no {kind} {name!r}; {suggest(name, catalogue)}")]
+    presets = getattr(catalogue[name], "presets", {})
+    rest = {key: value for key, value in raw.items() if key != "preset"} if presets else raw
+    options, faults = checked(catalogue[name], rest, also=("preset",) if presets else ())
+    if presets and "preset" in raw:
+        if raw["preset"] not in presets:
+            text = f"{name} has no preset {raw['preset']!r}; {suggest(str(raw['preset']), presets)}"
+            faults.append(Fault(("preset",), text))
+        options = {"preset": raw["preset"], **options}
+    return Choice(name, options), [Fault((name, *fault.path), fault.sentence) for fault in faults]

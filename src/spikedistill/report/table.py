@@ -1,0 +1,95 @@
+"""The table of a run: one row for each network, read from its `result.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """How a network was trained, in few words: its losses, or that it came trained.
+
+    Example:
+        >>> label({"role": "student", "losses": ["cross_entropy", "sastc"]})
+        'student: cross_entropy + sastc'
+        >>> label({"role": "teacher", "losses": []})
+        'teacher: as it came'
+    """
+    return f"{row['role']}: {' + '.join(row['losses']) or 'as it came'}"
+
+
+def compact(value: float | None) -> str:
+    """A count with three digits and a unit.
+
+    Example:
+        >>> compact(853018), compact(2.2e9), compact(12.0), compact(None)
+        ('853 k', '2.2 G', '12', '-')
+    """
+    if value is None:
+        return "-"
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def percent(value: float | None) -> str:
+    """A percentage with two places."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them.
+
+    Example:
+        >>> duration(8.3), duration(75), duration(7260)
+        ('8 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds is None:
+        return "-"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def accuracy_at(row: Mapping[str, Any], step: int) -> str:
+    """Accuracy at T' = `step`; an ANN has one step, which counts for all."""
+    values = row["accuracy"]
+    if not values or step > len(values):
+        return "-" if len(values) != 1 else ""
+    return percent(values[step - 1])
+
+
+def result_table(result: Mapping[str, Any]) -> Table:
+    """The rich table of a run."""
+    rows: Sequence[Mapping[str, Any]] = result["rows"]
+    steps = max((len(row["accuracy"]) for row in rows), default=1)
+    table = Table(title=f"{result['name']} (test split of {result['data']}, seed {result['seed']})")
+    table.add_column("network: trained by", overflow="fold")
+    for name in ("T", *(f"T'={step} %" for step in range(1, steps + 1)), "valid %", "parameters",
+                 "firing rate", "SynOps", "multiply-adds", "training"):  # fmt: skip
+        table.add_column(name, justify="right")
+    for row in rows:
+        rate = row["firing_rate"]
+        table.add_row(
+            label(row),
+            str(row["timesteps"]),
+            *(accuracy_at(row, step) for step in range(1, steps + 1)),
+            percent(row["valid"]),
+            compact(row["parameters"]),
+            "-" if rate is None else f"{rate:.3f}",
+            compact(row["synops"]),
+            compact(row["multiplications"]),
+            duration(row.get("train_seconds")),
+            style="bold" if row["cell"] == result["main"] else None,
+        )
+    claim = result.get("claim")
+    if claim:
+        source = f" ({claim['source']})" if claim.get("source") else ""
+        table.caption = f"published: {claim['value']:.2f} %{source}"
+    return table
