@@ -1,0 +1,113 @@
+"""What a recipe means by `call: package.module:factory`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from spikedistill.core.errors import SpikedistillError, suggest
+
+
+def resolve(call: str) -> Callable[..., Any]:
+    """The function or class that `package.module:factory` names.
+
+    Modules are looked for among the installed packages, then in the current directory, so that a
+    user's own `mynet.py` is found.
+
+    Raises:
+        SpikedistillError: if the text has another form, or the module or the name does not exist.
+
+    Example:
+        >>> resolve("collections:OrderedDict")
+        <class 'collections.OrderedDict'>
+    """
+    module_name, colon, name = call.partition(":")
+    if not (module_name and colon and name):
+        raise SpikedistillError(
+            f"{call!r} is not of the form package.module:factory, as in 'mynet:resnet20'"
+        )
+    module = _module(module_name, call)
+    found: Any = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            public = [key for key in vars(found) if not key.startswith("_")]
+            raise SpikedistillError(
+                f"{call!r} cannot be found: {module_name} ({_where(module)}) has no {part!r}; "
+                f"{suggest(part, public)}"
+            )
+        found = getattr(found, part)
+    if not callable(found):
+        raise SpikedistillError(
+            f"{call!r} names a {type(found).__name__}; it must name a function or class to call"
+        )
+    return found
+
+
+def make(call: str, options: Mapping[str, Any]) -> Any:
+    """What the factory returns for these options.
+
+    Raises:
+        SpikedistillError: if the factory does not exist, does not take these options, needs
+            others, or fails.
+    """
+    factory = resolve(call)
+    _check_options(call, factory, options)
+    try:
+        return factory(**options)
+    except SpikedistillError:
+        raise
+    except Exception as error:
+        raise SpikedistillError(f"{call!r} failed: {type(error).__name__}: {error}") from error
+
+
+def _module(name: str, call: str) -> Any:
+    here = str(Path.cwd())
+    if here not in sys.path:  # a console script does not look where it is started
+        sys.path.append(here)
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or name
+        if name == missing or name.startswith(f"{missing}."):
+            beside = [path.stem for path in Path(here).glob("*.py")]
+            raise SpikedistillError(
+                f"{call!r} cannot be found: there is no module {missing!r} in {here} or among the "
+                f"installed packages; {suggest(missing, beside)}"
+            ) from error
+        raise SpikedistillError(
+            f"{call!r} cannot be imported: it needs the package {missing!r}, which is not installed"
+        ) from error
+    except Exception as error:
+        raise SpikedistillError(
+            f"{call!r} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _where(module: Any) -> str:
+    return getattr(module, "__file__", None) or "built in"
+
+
+def _check_options(call: str, factory: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    try:
+        parameters = inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        return  # written in C: the call itself will tell
+    named = [p for p in parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        known = [p.name for p in named]
+        for option in options:
+            if option not in known:
+                raise SpikedistillError(
+                    f"{call!r} has no option {option!r}; {suggest(option, known)}"
+                )
+    needed = [p.name for p in named if p.default is p.empty and p.name not in options]
+    if needed:
+        raise SpikedistillError(
+            f"{call!r} needs {', '.join(needed)}; give {'it' if len(needed) == 1 else 'them'} "
+            f"beside the call, as in {{call: {call}, {needed[0]}: ...}}"
+        )

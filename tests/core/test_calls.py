@@ -1,0 +1,53 @@
+"""`call: package.module:factory` and the sentences for what it can get wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from spikedistill.core.calls import make, resolve
+from spikedistill.core.errors import SpikedistillError
+
+
+@pytest.fixture
+def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's file in the current directory."""
+    (tmp_path / "calls_mine.py").write_text(
+        "SIZE = 3\n"
+        "def network(depth, classes=10):\n    return (depth, classes)\n"
+        "def failing():\n    raise RuntimeError('no such depth')\n"
+        "class Space:\n    @staticmethod\n    def make():\n        return 7\n"
+    )
+    (tmp_path / "calls_needy.py").write_text("import not_there_at_all\n")
+    (tmp_path / "calls_broken.py").write_text("1 / 0\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def test_own_file_in_the_current_directory(own_file: Path) -> None:
+    assert make("calls_mine:network", {"depth": 20}) == (20, 10)
+    assert make("calls_mine:Space.make", {}) == 7
+
+
+def test_installed_module() -> None:
+    assert resolve("pathlib:Path") is Path
+
+
+@pytest.mark.parametrize(
+    ("call", "options", "sentence"),
+    [
+        ("calls_mine.network", {}, "not of the form package.module:factory"),
+        ("calls_mine:", {}, "not of the form"),
+        ("calls_mien:network", {}, "no module 'calls_mien'.*did you mean 'calls_mine'"),
+        ("calls_mine:netwrok", {}, "has no 'netwrok'; did you mean 'network'"),
+        ("calls_mine:SIZE", {}, "names a int; it must name a function"),
+        ("calls_mine:network", {}, "needs depth; give it beside the call"),
+        ("calls_mine:network", {"dept": 3}, "no option 'dept'; did you mean 'depth'"),
+        ("calls_mine:failing", {}, "failed: RuntimeError: no such depth"),
+        ("calls_needy:network", {}, "needs the package 'not_there_at_all'"),
+        ("calls_broken:network", {}, "cannot be imported: ZeroDivisionError"),
+    ],
+)
+def test_wrong_calls(own_file: Path, call: str, options: dict[str, int], sentence: str) -> None:
+    with pytest.raises(SpikedistillError, match=sentence):
+        make(call, options)
