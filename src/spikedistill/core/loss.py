@@ -80,6 +80,6 @@ def refuse_timesteps(name: str, learner: Spec, guide: Spec) -> None:
     if guide.timesteps not in (1, learner.timesteps):
         raise ValueError(
             f"{name} compares step by step, but the {learner.role} runs {learner.timesteps} steps "
-            f"and the {guide.role} {guide.timesteps}; give the {guide.role} 1 step or "
-            f"{learner.timesteps}"
+            f"and the {guide.role} {guide.timesteps}; let the {guide.role} run 1 step, or both the "
+            "same number"
         )
