@@ -1,0 +1,83 @@
+"""Distil a trained neural network into an accurate, low-latency, frugal spiking network.
+
+The public names. Each is imported when it is first used, so that importing the package is light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spikedistill.core.loss import Loss as Loss
+    from spikedistill.core.loss import Needs as Needs
+    from spikedistill.core.objective import Objective as Objective
+    from spikedistill.core.objective import Role as Role
+    from spikedistill.core.objective import Term as Term
+    from spikedistill.core.over_time import OverTime as OverTime
+    from spikedistill.core.probe import Probe as Probe
+    from spikedistill.core.reference import Reference as Reference
+    from spikedistill.core.schedule import Schedule as Schedule
+    from spikedistill.core.spec import Spec as Spec
+    from spikedistill.core.trace import Batch as Batch
+    from spikedistill.core.trace import Trace as Trace
+    from spikedistill.data import Loader as Loader
+    from spikedistill.data import data_set as data_set
+    from spikedistill.methods.cross_entropy import CrossEntropy as CrossEntropy
+    from spikedistill.methods.fitnet import FitNet as FitNet
+    from spikedistill.methods.logit_kd import LogitKD as LogitKD
+    from spikedistill.methods.sastc import SASTC as SASTC
+    from spikedistill.models.twin import spiking_twin as spiking_twin
+    from spikedistill.neurons.integrate_and_fire import IF as IF
+    from spikedistill.neurons.lif import LIF as LIF
+    from spikedistill.neurons.plif import PLIF as PLIF
+    from spikedistill.recipes.api import distill as distill
+    from spikedistill.recipes.rebuild import load as load
+    from spikedistill.taps import Tapped as Tapped
+    from spikedistill.training.distiller import Distiller as Distiller
+    from spikedistill.training.distiller import describe as describe
+
+_HOMES = {
+    "core.loss": ("Loss", "Needs"),
+    "core.objective": ("Objective", "Role", "Term"),
+    "core.over_time": ("OverTime",),
+    "core.probe": ("Probe",),
+    "core.reference": ("Reference",),
+    "core.schedule": ("Schedule",),
+    "core.spec": ("Spec",),
+    "core.trace": ("Batch", "Trace"),
+    "data": ("Loader", "data_set"),
+    "methods.cross_entropy": ("CrossEntropy",),
+    "methods.fitnet": ("FitNet",),
+    "methods.logit_kd": ("LogitKD",),
+    "methods.sastc": ("SASTC",),
+    "models.twin": ("spiking_twin",),
+    "neurons.integrate_and_fire": ("IF",),
+    "neurons.lif": ("LIF",),
+    "neurons.plif": ("PLIF",),
+    "recipes.api": ("distill",),
+    "recipes.rebuild": ("load",),
+    "taps": ("Tapped",),
+    "training.distiller": ("Distiller", "describe"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+
+try:
+    __version__ = version("spikedistill")
+except PackageNotFoundError:  # run from its source, not installed
+    __version__ = "0+unknown"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'spikedistill' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"spikedistill.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

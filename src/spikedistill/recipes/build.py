@@ -106,6 +106,10 @@ class Workshop:
     networks: dict[str, nn.Module] = field(default_factory=dict)
     _open: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name, network in self.networks.items():
+            self._find_stages(name, network)
+
     def network(self, name: str) -> nn.Module:
         """A network by its name in the recipe.
 

@@ -265,9 +265,7 @@ def read_loss(given: Any) -> LossEntry:
         return given
     split = split_choice(given)
     if split is None:
-        text = (
-            "a loss is a method's name, or one name with its options as in `sastc: {weight: 100}`"
-        )
+        text = "a loss is a method's name, or one with its options, as in `sastc: {weight: 100}`"
         throw([Fault((), f"{text}, not {say(given)}")])
     method, raw = split
     if method not in parts.losses():

@@ -1,4 +1,4 @@
-"""Recipes on disk: found by name or path, read safely, laid over their base, changed by overrides."""
+"""Recipes on disk: found by name or path, read safely, laid over a base, then overridden."""
 
 from __future__ import annotations
 

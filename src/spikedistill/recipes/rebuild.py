@@ -55,14 +55,14 @@ class Saved:
         return int(self.card["timesteps"])
 
 
-def rebuild(path: Path | str, network: nn.Module | None = None) -> Saved:
+def rebuild(path: Path | str, given: nn.Module | None = None) -> Saved:
     """The network of a run folder, of one of its cells, or of a model file in it.
 
     Args:
         path: a folder that holds `model.json` and `model.safetensors`, or one of its
             `.safetensors` files.
-        network: the architecture, where it came from Python and cannot be built from words. It
-            receives the weights.
+        given: the architecture, where it (or the network whose twin it is) came from Python and
+            cannot be built from words. It receives the weights.
 
     Raises:
         SpikedistillError: if something is missing, or the weights belong to another network.
@@ -81,8 +81,9 @@ def rebuild(path: Path | str, network: nn.Module | None = None) -> Saved:
             f"{card_path} is damaged ({type(error).__name__}: {error}); it is written by a run "
             "beside its model"
         ) from error
-    given = {} if network is None else {name: network}
-    workshop = Workshop(entries, facts, card.get("seed", 0), trained=False, networks=given)
+    root = next((key for key, entry in entries.items() if entry.kind == "given"), name)
+    networks = {} if given is None else {root: given}
+    workshop = Workshop(entries, facts, card.get("seed", 0), trained=False, networks=networks)
     built = workshop.network(name)
     load_weights(built, weights)
     return Saved(built.eval(), card, weights)
@@ -96,7 +97,7 @@ def _check(path: Path, weights: Path, card: Path) -> None:
         hint = (
             f"the run is not finished; go on with `spikedistill resume {path}`"
             if unfinished
-            else "give the folder of a finished run, one of its cells/, or a .safetensors file there"
+            else "give the folder of a finished run, one of its cells, or a .safetensors file"
         )
         raise SpikedistillError(f"{path} holds no model.safetensors: {hint}")
     if not card.exists():
@@ -112,7 +113,8 @@ def load(run_or_file: Path | str, network: nn.Module | None = None) -> OverTime:
 
     Args:
         run_or_file: a run folder, one of its cells, or a `.safetensors` file in one.
-        network: the architecture, where it came from Python; it receives the weights.
+        network: the architecture, where it (or the network whose twin it is) came from Python;
+            it receives the weights.
 
     Raises:
         SpikedistillError: if something is missing, or the weights belong to another network.

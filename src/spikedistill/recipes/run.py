@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -49,7 +49,7 @@ class Cell:
 
 
 def cells(recipe: Recipe) -> list[Cell]:
-    """The trainings of a recipe in the order in which they run: variants before the phase itself."""
+    """The trainings of a recipe in their order: variants before the phase itself."""
     found = []
     for phase in recipe.phases:
         variants = [Cell(name, phase, losses, False) for name, losses in phase.compare.items()]
@@ -61,7 +61,7 @@ def start(
     recipe: Recipe,
     out: Path | str | None = None,
     data_dir: Path | str | None = None,
-    replace: bool = False,
+    exist: Literal["refuse", "replace", "resume"] = "refuse",
     progress: Silent | None = None,
     networks: Mapping[str, nn.Module] | None = None,
     data: DataSet | None = None,
@@ -72,7 +72,8 @@ def start(
         recipe: what to do.
         out: the run folder; default `default_folder(recipe)`.
         data_dir: where data sets lie; default `SPIKEDISTILL_DATA`, else `./data`.
-        replace: throw away the run that is in the folder.
+        exist: what to do with a run that is in the folder: refuse, throw it away, or go on with
+            it where it is unfinished and has the same settings.
         progress: the display; default nothing is shown.
         networks: networks of the recipe that come from Python, by name.
         data: the data, where they come from Python.
@@ -86,12 +87,20 @@ def start(
     folder = RunFolder(default_folder(recipe) if out is None else out)
     # what is wrong with data or networks must be said before a folder is made or thrown away
     run = _Run(recipe, folder, data_dir, progress or Silent(), networks, data)
-    if machine().is_main_process:
+    going_on = exist == "resume" and _same(folder, recipe)
+    if machine().is_main_process and not going_on:
         made = manifest(recipe.seed, run.data.hashes, notes=run.data.notes)
         where = None if data_dir is None else str(Path(data_dir).absolute())
-        folder.create(recipe.plain(), made | {"data_dir": where}, replace=replace)
+        folder.create(recipe.plain(), made | {"data_dir": where}, replace=exist == "replace")
     machine().wait_for_everyone()
     return run.all()
+
+
+def _same(folder: RunFolder, recipe: Recipe) -> bool:
+    """Whether a folder holds an unfinished run of this very recipe."""
+    if not (folder / "config.yaml").exists() or folder.result() is not None:
+        return False
+    return parse(folder.config()).plain() == recipe.plain()
 
 
 def resume(

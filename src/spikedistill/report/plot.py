@@ -21,6 +21,7 @@ def _figure(width: float, height: float, panels: int = 1) -> tuple[Figure, Any]:
     for axis in axes if panels > 1 else [axes]:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", alpha=0.3)
+        axis.set_axisbelow(True)
     return figure, axes
 
 
@@ -48,11 +49,11 @@ def plot_result(result: Mapping[str, Any], path: Path) -> None:
     values = [value for row in result["rows"] for value in row["accuracy"]]
     if values:
         room = max(1.0, 0.25 * (max(values) - min(values)))
-        axis.set_ylim(max(0.0, min(values) - 2 * room), min(100.0 + room, max(values) + room))
+        axis.set_ylim(max(0.0, min(values) - 2 * room), min(100.0, max(values)) + room)
     axis.set_xticks(range(len(spiking)), [_names(row) for row in spiking], fontsize=8)
     axis.set_ylabel("test accuracy, %")
     axis.set_title(f"{result['name']}, seed {result['seed']}")
-    axis.legend(fontsize=8, ncols=2, loc="lower right")
+    axis.legend(fontsize=8, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.22), frameon=False)
     figure.savefig(path, format="png", dpi=150)
 
 
