@@ -80,9 +80,7 @@ def test_torch_pickle_called_safetensors(trained: nn.Module, tmp_path: Path) -> 
     for zipped in (True, False):
         path = tmp_path / "w.safetensors"
         torch.save(trained.state_dict(), path, _use_new_zipfile_serialization=zipped)
-        with pytest.raises(
-            SpikedistillError, match=r"called \.safetensors and holds a torch pickle"
-        ):
+        with pytest.raises(SpikedistillError, match=r"safetensors and holds a torch pickle"):
             read_weights(path)
 
 

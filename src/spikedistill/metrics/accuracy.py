@@ -24,6 +24,7 @@ def right_answers(
         top: how many of the best classes count as an answer.
 
     Example:
+        >>> import torch
         >>> outputs = torch.tensor([[[1.0, 0.0]], [[0.0, 3.0]]])   # T = 2, B = 1, K = 2
         >>> right_answers(outputs, torch.tensor([1])).tolist()     # wrong after 1 step, right after 2
         [[0], [1]]
@@ -49,6 +50,7 @@ class AccuracyOverTime:
     """Accuracy at every T' <= T, over as many batches as are shown.
 
     Example:
+        >>> import torch
         >>> meter = AccuracyOverTime()
         >>> meter.update(torch.eye(4).unsqueeze(0), torch.tensor([0, 1, 2, 0]))
         >>> meter.shares

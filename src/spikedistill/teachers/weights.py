@@ -77,8 +77,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     if kind == "torch" and path.suffix == ".safetensors":
         raise SpikedistillError(
             f"{path} is called .safetensors and holds a torch pickle, which may run code when "
-            "it is read carelessly; if you trust where it comes from, rename it to .pt (only its tensors "
-            "will be read), or save it with safetensors.torch.save_file"
+            "it is read carelessly; if you trust where it comes from, rename it to .pt "
+            "(only its tensors will be read), or save it with safetensors.torch.save_file"
         )
     readers = {"safetensors": _read_safetensors, "npz": _read_npz, "torch": _read_torch}
     return readers[kind](path)
