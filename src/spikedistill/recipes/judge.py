@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,11 +10,15 @@ from accelerate import PartialState
 from torch import nn
 
 from spikedistill.core.clock import temporal_layers
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import mark_first, run_folded
 from spikedistill.data import DataSet, Loader, encoder
 from spikedistill.data._dataset import Samples, length
 from spikedistill.metrics.operations import macs, parameter_count
 from spikedistill.metrics.synops import SynopsMeter
+from spikedistill.recipes.build import build_data
+from spikedistill.recipes.entries import read_data
+from spikedistill.recipes.rebuild import rebuild
 from spikedistill.training.evaluate import evaluate
 from spikedistill.training.precision import resolve
 from spikedistill.training.settings import Settings
@@ -78,4 +83,46 @@ def operations(
     return {
         "synops": meter.accumulations if temporal_layers(network) else None,
         "multiplications": meter.multiplications,
+    }
+
+
+def judge_saved(
+    path: Path | str,
+    data_dir: Path | str | None = None,
+    timesteps: int | None = None,
+    split: str = "test",
+    batch_size: int = 128,
+) -> dict[str, Any]:
+    """Measure a saved network on a split of the data that it was trained on.
+
+    Args:
+        path: a run folder, one of its cells, or a model file in one.
+        data_dir: where data sets lie.
+        timesteps: T; default as it was trained.
+        split: `test`, `valid` or `train` (without augmentation).
+        batch_size: images per batch.
+
+    Raises:
+        SpikedistillError: if the network or the data are not there, or the split is empty.
+    """
+    saved = rebuild(path)
+    data = build_data(read_data(saved.card["data"]), data_dir, saved.card["seed"])
+    settings, encoding = Settings(batch_size=batch_size), saved.card["encoder"]
+    loader = split_loader(getattr(data, split), settings)
+    if loader is None:
+        raise SpikedistillError(f"the {split} split of {data.name} is empty")
+    steps, device = timesteps or saved.timesteps, machine().device
+    network = saved.network.to(device)
+    dtype = resolve(settings.precision, device)
+    seen = evaluate(network, loader, steps, dtype, encoder(encoding))
+    return {
+        "path": str(saved.path),
+        "network": saved.card["network"],
+        "data": data.name,
+        "split": split,
+        "timesteps": steps,
+        "parameters": parameter_count(network),
+        "macs": macs(network, data.shape),
+        **seen.row(),
+        **operations(network, steps, loader, encoding),
     }

@@ -15,6 +15,7 @@ def override(mapping: Mapping[str, Any], text: str) -> dict[str, Any]:
 
     A list entry is addressed by its number, by its name, or, in a list of losses, by its method.
     An option of something that is only named (`cross_entropy`, `lif`) makes room for it.
+    `training.x` is meant for all phases, so it takes the place of what a phase says of x itself.
 
     Args:
         mapping: a recipe; it is not changed.
@@ -35,12 +36,22 @@ def override(mapping: Mapping[str, Any], text: str) -> dict[str, Any]:
             f"{text!r} is no override; write key.path=value, for example training.epochs=10"
         )
     changed = copy.deepcopy(dict(mapping))
+    if path.startswith("training."):
+        _clear_phases(changed, path.removeprefix("training."))
     keys, here = path.split("."), changed
     for number, key in enumerate(keys[:-1]):
         here = _enter(here, key, path, ".".join(keys[:number]))
     where = ".".join(keys[:-1])
     _put(here, keys[-1], read_yaml(value, f"the value of {path}"), path, where)
     return changed
+
+
+def _clear_phases(mapping: dict[str, Any], name: str) -> None:
+    phases = mapping.get("phases")
+    for phase in phases if isinstance(phases, list) else []:
+        own = phase.get("training") if isinstance(phase, dict) else None
+        if isinstance(own, dict):
+            own.pop(name, None)
 
 
 def _enter(here: Any, key: str, path: str, where: str) -> Any:

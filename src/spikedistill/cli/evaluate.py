@@ -1,0 +1,60 @@
+"""`spikedistill evaluate`: how good a saved network is at every number of steps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikedistill.cli._shield import console, shielded
+
+NAME = "evaluate"
+EXAMPLE = "spikedistill evaluate runs/digits-sastc --timesteps 4"
+
+
+@shielded
+def command(
+    path: Annotated[
+        Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run, a cell of one, or its model.")
+    ],
+    timesteps: Annotated[
+        int | None, typer.Option("--timesteps", "-T", min=1, help="Default: as trained.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="test, valid or train.")] = "test",
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 128,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where data lie; default $SPIKEDISTILL_DATA, else ./data.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Measure a saved network: accuracy at every T' <= T, firing rate, operations."""
+    if split not in ("test", "valid", "train"):
+        raise typer.BadParameter(f"{split!r} is not one of test, valid, train", param_hint="split")
+    from spikedistill.recipes.judge import judge_saved
+
+    found = judge_saved(path, data_dir, timesteps, split, batch_size)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    from rich.table import Table
+
+    from spikedistill.report.table import compact, percent
+
+    title = f"{found['network']} on {found['samples']:,} {split} images of {found['data']}"
+    table = Table("after", "accuracy %", title=title)
+    for step, value in enumerate(found["accuracy"], 1):
+        table.add_row(f"T' = {step}", percent(value))
+    out = console()
+    out.print(table)
+    rate = found["firing_rate"]
+    out.print(
+        f"{compact(found['parameters'])} parameters; per image "
+        f"{compact(found['synops'])} synaptic operations and "
+        f"{compact(found['multiplications'])} multiply-adds"
+        + ("" if rate is None else f"; {rate:.3f} spikes per neuron and step"),
+        highlight=False,
+    )
+    for warning in found["warnings"]:
+        out.print(f"warning: {warning}", highlight=False)

@@ -1,0 +1,43 @@
+"""`spikedistill list`: what there is."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from spikedistill.cli._shield import console, shielded
+
+NAME = "list"
+EXAMPLE = "spikedistill list methods"
+
+
+@shielded
+def command(
+    what: Annotated[str, typer.Argument(help="methods, neurons, layers, models, data or recipes.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
+) -> None:
+    """List methods, neurons, layers, models, data sets or recipes, a line for each."""
+    from spikedistill.core.errors import suggest
+    from spikedistill.recipes.shelves import SHELVES
+
+    if what not in SHELVES:
+        known = suggest(what, SHELVES)
+        raise typer.BadParameter(f"there is no list of {what!r}; {known}", param_hint="WHAT")
+    items = SHELVES[what]()
+    if as_json:
+        rows = [{"name": item.name, "summary": item.summary} for item in items]
+        print(json.dumps(rows, indent=2))
+        return
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for item in items:
+        table.add_row(item.name, item.summary)
+    out = console()
+    out.print(table)
+    if items:
+        out.print(f"\nMore on one of them: spikedistill show {items[0].name}", highlight=False)
