@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,13 +16,34 @@ TYPE_CHECKED = os.environ.get("SPIKEDISTILL_TYPECHECK") == "1"
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-if TYPE_CHECKED:
-    # Every signature is checked as it is called. Dynamo cannot trace through those checks, hence
-    # the two passes; the hook must come before the first import of the package.
-    os.environ["SPIKEDISTILL_COMPILE"] = "0"
+
+
+def _install_type_checks() -> None:
+    """Check every signature of the package as it is called; before its first import.
+
+    An int is a float here, as for every static checker. A hint that cannot be checked at run time
+    (`Self`, a plain protocol) leaves its function unchecked instead of stopping the import.
+    """
+    from beartype import BeartypeConf, beartype
+    from beartype.roar import BeartypeDecorHintException
     from jaxtyping import install_import_hook
 
-    install_import_hook("spikedistill", "beartype.beartype")
+    decorate = beartype(conf=BeartypeConf(is_pep484_tower=True))
+
+    def checked(function: Any) -> Any:
+        try:
+            return decorate(function)
+        except BeartypeDecorHintException:
+            return function
+
+    sys.modules["_type_checks"] = SimpleNamespace(checked=checked)  # the hook imports it by name
+    install_import_hook("spikedistill", "_type_checks.checked")
+
+
+if TYPE_CHECKED:
+    # Dynamo cannot trace through the checks, hence two passes.
+    os.environ["SPIKEDISTILL_COMPILE"] = "0"
+    _install_type_checks()
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
@@ -40,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if _data() is None:
         skips["data"] = "no data: set SPIKEDISTILL_DATA (see README)"
     if TYPE_CHECKED:
-        skips["compiled"] = "compiled tests run in the pass without run-time type checks"
+        skips["compiled"] = skips["wrong_types"] = "runs in the pass without run-time type checks"
     elif not _compiler():
         skips["compiled"] = "no C++ compiler for torch.compile (g++ or clang++)"
     for item in items:

@@ -20,6 +20,7 @@ CROSS_CUTTING = {
     "tests/test_layering.py",
     "tests/test_public_names.py",
     "tests/test_readme.py",
+    "tests/training/test_two_processes.py",
 }
 PACKAGE_HOSTS = ("pypi" + ".org", "python" + "hosted", "debian" + ".org", "npm" + "js")
 
