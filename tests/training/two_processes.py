@@ -1,4 +1,4 @@
-"""Run by test_two_processes.py: a small training, on as many processes as the launcher started."""
+"""Run by test_trainer.py: a small training, on as many processes as the launcher started."""
 
 import os
 import sys

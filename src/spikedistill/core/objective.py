@@ -33,9 +33,14 @@ class Term:
     loss: Loss
     learner: str = "student"
     guide: str | None = "teacher"
+    """None, whatever was given, for a loss that looks at no guide."""
     weight: float | Schedule = 1.0
     detach: bool = True
     """Cut the guide's trace from the graph. False only for papers that let it flow."""
+
+    def __post_init__(self) -> None:
+        if not self.loss.uses_guide:
+            object.__setattr__(self, "guide", None)
 
 
 class Objective(nn.Module):
