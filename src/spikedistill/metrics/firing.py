@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.metrics._counting import counted
 from spikedistill.neurons._base import Neuron
 
 
@@ -19,7 +20,7 @@ class LayerFiring:
     """What one layer of neurons did over all that was measured."""
 
     rate: float
-    """Spikes per neuron per step: the share of non-zero outputs."""
+    """Spikes per neuron per step."""
     dead: float
     """Share of the neurons that never fired."""
     saturated: float
@@ -73,7 +74,7 @@ class FiringMeter:
         self._hooks = []
 
     def _count(self, path: str, spikes: Tensor) -> None:
-        fired = spikes.detach().ne(0).sum(0, dtype=torch.float64)  # [T * B, ...] -> [...]
+        fired = counted(spikes)  # [T * B, ...] -> [...]
         before = self._spikes.get(path)
         if before is not None and before.shape != fired.shape:
             raise SpikedistillError(

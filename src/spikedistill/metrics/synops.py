@@ -20,6 +20,7 @@ from torch.nn.modules.conv import _ConvNd  # pyright: ignore[reportPrivateUsage]
 
 from spikedistill.core.clock import temporal_layers
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.metrics._counting import are_spikes, counted
 from spikedistill.metrics.operations import _macs  # pyright: ignore[reportPrivateUsage]
 
 
@@ -113,11 +114,10 @@ class SynopsMeter:
         tally = self._tallies.setdefault(path, _Tally())
         tally.macs += _macs(layer, inputs, output)
         tally.rows += len(output)
-        nonzero = int(torch.count_nonzero(inputs))
-        tally.nonzero += nonzero
         tally.inputs += inputs.numel()
-        # all inputs are 0 or 1 if as many are 1 as are not 0
-        tally.spiking &= self._spikes and int((inputs == 1).sum()) == nonzero
+        spikes = are_spikes(inputs)
+        tally.nonzero += int(counted(inputs).sum() if spikes else torch.count_nonzero(inputs))
+        tally.spiking &= self._spikes and spikes
 
     def _count_samples(self, network: nn.Module, inputs: object, output: Tensor) -> None:
         layers = temporal_layers(network)
