@@ -38,7 +38,9 @@ def temporal_layers(network: nn.Module) -> list[Temporal]:
 
 
 @contextmanager
-def steps(network: nn.Module, timesteps: int, expanding: bool = False) -> Generator[None, None, None]:
+def steps(
+    network: nn.Module, timesteps: int, expanding: bool = False
+) -> Generator[None, None, None]:
     """Tell the temporal layers T for the duration of a call.
 
     With `expanding`, the layers that `first` marked repeat their single step T times.
