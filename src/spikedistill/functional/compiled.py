@@ -28,6 +28,9 @@ Tensors = tuple[Tensor, ...]
 calls: Counter[str] = Counter()
 """How often a function ran `compiled` and `eager`, each forward and backward; for inspection."""
 
+backend = "inductor"
+"""The compiler behind dynamo; tests that compile often take a quicker one."""
+
 _log = logging.getLogger("spikedistill")
 _switch = {"on": os.environ.get("SPIKEDISTILL_COMPILE", "1") != "0"}
 _numbers = itertools.count()
@@ -101,7 +104,7 @@ def _can_compile(function: Pure, inputs: Tensors) -> bool:
         and function.kind not in _refused
         and not torch._C._are_functorch_transforms_active()
         and not is_in_torch_dispatch_mode()
-        and inputs[0].shape[-1] != 1  # a size of 1 is never dynamic: it would compile once more
+        and inputs[0].shape[1:] != (1,)  # a size of 1 is never dynamic: it would compile once more
         and all(type(tensor) in (Tensor, torch.nn.Parameter) for tensor in inputs)
     )
 
@@ -219,7 +222,7 @@ def _compile(function: Callable[..., Tensors]) -> Callable[..., Tensors]:
     name = f"{function.__name__}_{next(_numbers)}"
     code = function.__code__.replace(co_name=name, co_qualname=name)
     own = types.FunctionType(code, function.__globals__, name, None, function.__closure__)
-    return torch.compile(own, fullgraph=True)
+    return torch.compile(own, fullgraph=True, backend=backend)
 
 
 def _signature(inputs: Tensors) -> object:
@@ -228,7 +231,12 @@ def _signature(inputs: Tensors) -> object:
 
 
 def _varying(tensors: Tensors) -> Tensors:
-    """Mark the sizes that may differ in the next call: all but the steps of time."""
+    """The tensors, with the sizes marked that may differ in the next call: all but time's.
+
+    Detached, because the compiler tells tensors that require a gradient from those that do not,
+    and training and evaluation would be compiled apart.
+    """
+    tensors = tuple(tensor.detach() for tensor in tensors)
     for tensor in tensors:
         for dim in range(1 if tensor.dim() > 1 else 0, tensor.dim()):
             torch._dynamo.maybe_mark_dynamic(tensor, dim)

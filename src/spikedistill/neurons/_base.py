@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -92,7 +93,8 @@ class Neuron(Temporal, ABC):
     def _run(self, current: Tensor, timesteps: int) -> Tensor:
         try:
             spikes, charged = over_time(
-                self._definition,
+                # A compiler at work on the whole network takes the step as it stands.
+                self.step if torch.compiler.is_compiling() else self._definition,
                 self.initial,
                 current,
                 timesteps,
