@@ -1,4 +1,4 @@
-"""What a person sees while a network trains: a bar for the epoch, a line for each one done."""
+"""What a person sees while a network trains: a bar, and a line for what is done."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ class Live(Silent):
         self.bar.update(self.task, advance=1, text=text)
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """Print the line of one epoch."""
+        """Print the line of one epoch; of a long training, of every tenth part."""
+        if row["epoch"] % max(self.epochs // 10, 1) and row["epoch"] != self.epochs:
+            return
         losses = "  ".join(f"{name} {value:.3f}" for name, value in row["losses"].items())
         parts = [f"{self.title}  epoch {row['epoch']:>3}/{self.epochs}", losses]
         if row.get("train_accuracy") is not None:

@@ -212,13 +212,14 @@ class _Training:
         state = self.state
         share = (state.epoch + 1) / self.settings.epochs
         samples = state.sums["samples"] * self.engine.num_processes
+        before = state.history[-1]["seconds"] if state.history else 0.0
         row: dict[str, Any] = {
             "epoch": state.epoch + 1,
             "losses": meter.losses(state.sums),
             "train_accuracy": meter.accuracy(state.sums),
             "lr": learning_rate(self.settings, share * self.settings.epochs),
             "seconds": state.seconds,
-            "images_per_second": samples * (state.epoch + 1) / max(state.seconds, 1e-9),
+            "images_per_second": samples / max(state.seconds - before, 1e-9),
         }
         if self.valid is not None:
             row["valid"] = self._validate(self.valid)
