@@ -130,6 +130,19 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_state(tmp_pat
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
+def test_weights_that_a_last_step_broke_do_not_replace_the_last_good_state(tmp_path):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(Interrupted):
+        fit(*parts(), folder, seed=3, progress=StopAfter(4))
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    distiller, loader, valid, settings = parts()
+    weight = distiller.roles["student"].network[5].weight
+    weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(NonFiniteLoss, match="are no longer finite"):
+        fit(distiller, loader, valid, settings, folder, seed=3)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
 def test_other_settings_cannot_slip_into_a_resumed_run(tmp_path):
     folder = RunFolder(tmp_path)
     with pytest.raises(Interrupted):

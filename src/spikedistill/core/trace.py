@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
@@ -67,3 +68,16 @@ class Batch:
     """Which of the L positions of a sequence count; None: all."""
     progress: float = 0.0
     """Share of the phase's budget that is spent, in [0, 1]: what schedules and annealing read."""
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        moved = {
+            name: value.to(device, non_blocking=True)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
+        if isinstance(self.targets, Mapping):
+            moved["targets"] = {
+                name: value.to(device, non_blocking=True) for name, value in self.targets.items()
+            }
+        return replace(self, **moved)

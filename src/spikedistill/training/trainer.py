@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
 from spikedistill.data import Loader
+from spikedistill.functional.compiled import compile_is_on, compiling
 from spikedistill.training import checkpoint, meter
 from spikedistill.training.average import Average
 from spikedistill.training.checkpoint import State
@@ -73,7 +75,8 @@ def fit(
     training = _Training(
         distiller, train, valid, settings, folder, seed, student, progress or Silent()
     )
-    with stop_requests() as stop:
+    compiled = compile_is_on() and settings.compile == "neurons"
+    with stop_requests() as stop, compiling(compiled):
         return training.run(title, stop)
 
 
@@ -165,20 +168,11 @@ class _Training:
         self.distiller.train()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(settings, share * settings.epochs)
-        batch = replace(
-            batch,
-            inputs=batch.inputs.to(device, non_blocking=True),
-            targets=_moved(batch.targets, device),
-            progress=share,
-        )
+        batch = replace(batch.to(device), progress=share)
         with torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32):
             loss, parts = self.module(batch)
         if (fault := meter.blame(loss, parts)) is not None:
-            raise NonFiniteLoss(
-                f"{fault} in epoch {state.epoch + 1}, step {state.step + 1}; training stopped and "
-                f"the last good state is kept in {self.folder.path}. Lower training.lr or the "
-                "term's weight, set training.clip, or use training.precision=fp32"
-            )
+            raise NonFiniteLoss(self._trouble(fault))
         meter.add(state.sums, batch, parts, self.distiller.outputs[self.student])
         self.engine.backward(loss)
         if settings.clip is not None:
@@ -188,6 +182,13 @@ class _Training:
         if self.average is not None:
             self.average.update()
         self.progress.step(state.epoch, meter.losses(state.sums), self.train.batch_size)
+
+    def _trouble(self, fault: str) -> str:
+        return (
+            f"{fault} in epoch {self.state.epoch + 1}, step {self.state.step + 1}; training "
+            f"stopped and the last good state is kept in {self.folder.path}. Lower training.lr or "
+            "the term's weight, set training.clip, or use training.precision=fp32"
+        )
 
     def _interrupt(self) -> None:
         self._save()
@@ -201,6 +202,9 @@ class _Training:
         state = self.state
         state.precision = {torch.float32: "fp32", torch.bfloat16: "bf16"}[self.dtype]
         state.distiller = self.distiller.state_dict()
+        for name, value in state.distiller.items():
+            if not value.isfinite().all():  # the last step broke it: keep the state before
+                raise NonFiniteLoss(self._trouble(f"the weights {name!r} are no longer finite"))
         state.optimizer = self.optimizer.state_dict()
         state.average = self.average.state if self.average else {}
         if self.engine.is_main_process:
@@ -231,21 +235,17 @@ class _Training:
         self.progress.epoch(row)
 
     def _validate(self, valid: Loader) -> dict[str, Any]:
-        if self.average is None:
-            return self._judge(valid)
-        with self.average.applied():
-            return self._judge(valid)
-
-    def _judge(self, valid: Loader) -> dict[str, Any]:
         network, state = self.role.network, self.state
-        seen = evaluate(network, valid, self.role.timesteps, self.dtype, self.distiller.encoder)
+        with self.average.applied() if self.average else nullcontext():
+            seen = evaluate(network, valid, self.role.timesteps, self.dtype, self.distiller.encoder)
+            if seen.accuracy and seen.accuracy[-1] > state.best.get("accuracy", -1.0):
+                state.best = {"epoch": state.epoch + 1, "accuracy": seen.accuracy[-1]}
+                if self.engine.is_main_process:
+                    self.folder.save_model(network, "model-best")
+        said = {warning for row in state.history for warning in row["valid"]["warnings"]}
         for warning in seen.warnings:
-            if warning not in {w for row in state.history for w in row["valid"]["warnings"]}:
+            if warning not in said:
                 self.progress.say(f"warning: {warning}")
-        if seen.accuracy and seen.accuracy[-1] > state.best.get("accuracy", -1.0):
-            state.best = {"epoch": state.epoch + 1, "accuracy": seen.accuracy[-1]}
-            if self.engine.is_main_process:
-                self.folder.save_model(network, "model-best")
         return seen.row()
 
     def _finish(self) -> Fitted:
@@ -257,9 +257,3 @@ class _Training:
             self.folder.save_model(network)
         self.engine.wait_for_everyone()
         return Fitted(network, self.state.history, self.state.best, self.state.seconds)
-
-
-def _moved(targets: Any, device: torch.device) -> Any:
-    if isinstance(targets, Tensor):
-        return targets.to(device, non_blocking=True)
-    return {name: value.to(device, non_blocking=True) for name, value in targets.items()}
