@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Shaped
@@ -140,9 +141,9 @@ class Tapped(nn.Module):
             for name in self.names
         ]
 
-    def _listener(self, name: str) -> Callable[[nn.Module, object, Tensor], None]:
-        def listen(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-            if self._record is None:
+    def _listener(self, name: str) -> Callable[[nn.Module, object, Any], None]:
+        def listen(_module: nn.Module, _inputs: object, output: Any) -> None:
+            if self._record is None:  # also while torch.fx traces: `output` is no tensor then
                 return
             if name in self._record:
                 raise SpikedistillError(
