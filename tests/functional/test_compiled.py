@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
+from torch.utils.checkpoint import checkpoint
 
 from spikedistill.functional import compiled
 from spikedistill.functional.neuron import at_rest
@@ -192,17 +193,32 @@ def test_evaluation_inference_and_autocast_share_one_compilation(
 
 @pytest.mark.compiled
 @pytest.mark.usefixtures("on")
-def test_part_of_a_network_that_is_compiled_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("dynamic", [None, True])
+def test_part_of_a_network_that_is_compiled_as_a_whole(
+    dynamic: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(compiled, "backend", "aot_eager")
-    network = nn.Sequential(nn.Linear(4, 5), LIF(), nn.Linear(5, 2))
-    x = torch.randn(3, 4)
-    whole = torch.compile(network, fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(whole(x), network(x))
-    whole(x).sum().backward()
-    whole_gradient = network[0].weight.grad.clone()
-    network.zero_grad()
-    network(x).sum().backward()
-    torch.testing.assert_close(whole_gradient, network[0].weight.grad)
+    tails = [LIF(tau=4 / 3), nn.Flatten(), PLIF(), nn.Linear(45, 2)]
+    network = nn.Sequential(nn.Conv2d(2, 5, 3), LIF(surrogate="atan"), *tails)
+    x = torch.randn(4, 2, 5, 5).to(memory_format=torch.channels_last)
+    whole = torch.compile(network, fullgraph=True, backend="aot_eager", dynamic=dynamic)
+    results = []
+    for run_it in (whole, network):
+        network.zero_grad()
+        run_it(x).sum().backward()
+        results.append([p.grad.clone() for p in network.parameters() if p.grad is not None])
+    torch.testing.assert_close(results[0], results[1])
+    torch.testing.assert_close(whole(x[:2]), network(x[:2]))
+
+
+@pytest.mark.compiled
+@pytest.mark.usefixtures("on")
+def test_activation_checkpointing_recomputes_the_spikes() -> None:
+    neuron, x = LIF(), torch.randn(4, 6, requires_grad=True)
+    (expected,) = torch.autograd.grad(neuron.over(x).sum(), x)
+    saved = checkpoint(neuron.over, x, use_reentrant=False)
+    torch.testing.assert_close(torch.autograd.grad(saved.sum(), x)[0], expected)
+    assert "eager" not in compiled.calls
 
 
 @pytest.mark.compiled

@@ -81,12 +81,7 @@ def call(function: Pure, *inputs: Tensor) -> Tensors:
     fixed.
     """
     if _can_compile(function, inputs):
-        try:
-            return cast(Tensors, _Compiled.apply(function, *inputs))
-        except Exception as problem:
-            results = _eager(function, *inputs)  # raises what is wrong with the function itself
-            _refuse(function, problem)
-            return results
+        return cast(Tensors, _Compiled.apply(function, *inputs))
     return _eager(function, *inputs)
 
 
@@ -143,47 +138,64 @@ class _Compiled(torch.autograd.Function):
     def forward(ctx: Any, function: Pure, *inputs: Tensor) -> Tensors:
         ctx.function = function
         ctx.save_for_backward(*inputs)
-        results = _forward_of(function, _signature(inputs))(*_varying(inputs))
-        calls["compiled"] += 1
-        return results
+        return _attempt(
+            function,
+            lambda: _forward_of(function, _signature(inputs))(*_varying(inputs)),
+            lambda: _eager(function, *inputs),
+        )
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         function, inputs = ctx.function, ctx.saved_tensors
         wanted: tuple[bool, ...] = ctx.needs_input_grad[1:]
-        if torch.is_grad_enabled() or not _can_compile(function, (*gradients, *inputs)):
-            return None, *_recomputed(function, inputs, gradients, wanted)
-        gradients = tuple(gradient.contiguous() for gradient in gradients)
-        try:
+
+        def compiled_pull() -> Tensors:
             pull = _backward_of(function, wanted, _signature(inputs))
             with without_autocast(inputs[0]):
-                found = iter(pull(_varying(gradients), *_varying(inputs)))
-        except Exception as problem:
-            results = _recomputed(function, inputs, gradients, wanted)
-            _refuse(function, problem)
-            return None, *results
-        calls["compiled"] += 1
+                return pull(_varying(tuple(g.contiguous() for g in gradients)), *_varying(inputs))
+
+        def recomputed() -> Tensors:
+            return _recomputed(function, inputs, gradients, wanted)
+
+        if torch.is_grad_enabled() or not _can_compile(function, (*gradients, *inputs)):
+            found = iter(recomputed())
+        else:
+            found = iter(_attempt(function, compiled_pull, recomputed))
         return None, *(next(found) if want else None for want in wanted)
+
+
+def _attempt(
+    function: Pure, compiled: Callable[[], Tensors], instead: Callable[[], Tensors]
+) -> Tensors:
+    """Run what is compiled; where that fails, what stands in for it, from then on."""
+    try:
+        results = compiled()
+    except Exception as problem:
+        results = instead()  # raises what is wrong with the function itself
+        _refuse(function, problem)
+        return results
+    calls["compiled"] += 1
+    return results
 
 
 def _recomputed(
     function: Pure, inputs: Tensors, gradients: Tensors, wanted: tuple[bool, ...]
-) -> list[Tensor | None]:
-    """The backward pass in eager mode, itself differentiable (for second derivatives)."""
+) -> Tensors:
+    """The gradients wanted, in eager mode; differentiable where second derivatives are asked."""
     twice = torch.is_grad_enabled()
-    with torch.enable_grad():
+    pairs = list(zip(inputs, wanted, strict=True))
+    with torch.enable_grad(), without_autocast(inputs[0]):
         if not twice:
-            inputs = tuple(
-                x.detach().requires_grad_(want) for x, want in zip(inputs, wanted, strict=True)
-            )
-        results = _eager(function, *inputs)
-        needed = [x for x, want in zip(inputs, wanted, strict=True) if want]
-        pairs = [pair for pair in zip(results, gradients, strict=True) if pair[0].requires_grad]
-        outputs, seeds = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        found = iter(
-            torch.autograd.grad(outputs, needed, seeds, create_graph=twice, allow_unused=True)
+            pairs = [(x.detach().requires_grad_(want), want) for x, want in pairs]
+        results = zip(_eager(function, *(x for x, _ in pairs)), gradients, strict=True)
+        used = [(result, gradient) for result, gradient in results if result.requires_grad]
+        return torch.autograd.grad(
+            [result for result, _ in used],
+            [x for x, want in pairs if want],
+            [gradient for _, gradient in used],
+            create_graph=twice,
+            materialize_grads=True,
         )
-    return [next(found) if want else None for want in wanted]
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -61,6 +61,12 @@ def over_time(
             f"a neuron that runs {timesteps} steps got a current of {len(current)}; "
             "the first dimension must be time, of size 1 or T"
         )
+    if torch.compiler.is_compiling():  # somebody compiles the whole network: be part of it
+        state = initial(current[0])
+        loop = Loop(step, type(state), timesteps, (), potentials)
+        with compiled.without_autocast(current):
+            spikes, *rest = loop(current, *state)
+        return spikes, rest[0] if rest else None
     order = _memory_order(current)
     inverse = tuple(sorted(range(len(order)), key=order.__getitem__))
     ordered = current.permute(order).contiguous()
@@ -70,13 +76,9 @@ def over_time(
         state = initial(ordered[0])
     else:
         state = initial(ordered.permute(inverse)[0])
-    seen = () if view == "flat" else inverse
-    loop = Loop(step, type(state), timesteps, seen, potentials)
-    inputs = (ordered, *cast("tuple[Tensor, ...]", state))
+    loop = Loop(step, type(state), timesteps, () if view == "flat" else inverse, potentials)
     with compiled.without_autocast(current):
-        # Inside somebody's compiled network the loop is part of that network.
-        inline = torch.compiler.is_compiling()
-        results = loop(*inputs) if inline else compiled.call(loop, *inputs)
+        results = compiled.call(loop, ordered, *state)
     spikes, *rest = (result.view(shape).permute(inverse) for result in results)
     return spikes, rest[0] if rest else None
 

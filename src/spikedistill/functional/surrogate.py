@@ -150,31 +150,32 @@ SURROGATES: dict[str, type[Surrogate]] = {
 
 
 class _Spike(torch.autograd.Function):
-    """The step forward, the slope of the surrogate backward."""
+    """The step forward, a given slope backward."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, surrogate: Surrogate, at_equality: bool) -> Tensor:
-        fired = x >= 0 if at_equality else x > 0
-        return torch.where(fired, 1.0, x.clamp_min(0))  # NaN stays NaN
+    def forward(x: Tensor, slope: Tensor, at_equality: bool) -> Tensor:
+        return _step(x, at_equality)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[0])
-        ctx.surrogate = inputs[1]
+        ctx.save_for_backward(inputs[1])
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        (x,) = ctx.saved_tensors
-        return grads[0] * ctx.surrogate.derivative(x), None, None
+        return grads[0] * ctx.saved_tensors[0], None, None
+
+
+def _step(x: Tensor, at_equality: bool) -> Tensor:
+    return torch.where(x >= 0 if at_equality else x > 0, 1.0, x.clamp_min(0))  # NaN stays NaN
 
 
 def spike(x: Tensor, surrogate: Surrogate, at_equality: bool = False) -> Tensor:
     """1 where `x > 0` (`>= 0` with `at_equality`), else 0, with the surrogate's slope backward.
 
     `x` is the potential minus the threshold, of any shape. NaN stays NaN, so that a network that
-    has diverged shows it.
+    has diverged shows it. The slope is a constant of the backward pass: second derivatives are 0.
 
     Example:
         >>> x = torch.tensor([-0.25, 0.0, 0.5], requires_grad=True)
@@ -185,4 +186,6 @@ def spike(x: Tensor, surrogate: Surrogate, at_equality: bool = False) -> Tensor:
         >>> x.grad.tolist()
         [0.75, 1.0, 0.5]
     """
-    return cast(Tensor, _Spike.apply(x, surrogate, at_equality))
+    if not torch.is_grad_enabled():
+        return _step(x, at_equality)
+    return cast(Tensor, _Spike.apply(x, surrogate.derivative(x.detach()), at_equality))
