@@ -37,8 +37,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run a recipe: train its networks, compare them on the test split, keep everything."""
+    from spikedistill.recipes.cells import default_folder
     from spikedistill.recipes.files import load
-    from spikedistill.recipes.run import default_folder, plan, start
+    from spikedistill.recipes.run import plan, start
     from spikedistill.training.progress import Live, Silent
 
     chosen = load(recipe, overrides or (), seed)

@@ -101,6 +101,8 @@ def _sentence(item: ErrorDetails, model: type[BaseModel] | None) -> str:
     if kind == "literal_error":
         known = [part.strip(" '") for part in context["expected"].replace(" or ", ",").split(",")]
         return f"{say(value)} is not one of the choices; {suggest(str(value), known)}"
+    if kind == "greater_than_equal":
+        return f"must be at least {context['ge']}, not {say(value)}"
     expected = _EXPECTED.get(kind.split("_")[0])
     if expected is not None:
         return f"should be {expected}, not {say(value)}"

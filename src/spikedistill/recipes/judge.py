@@ -107,7 +107,8 @@ def judge_saved(
     """
     saved = rebuild(path)
     data = build_data(read_data(saved.card["data"]), data_dir, saved.card["seed"])
-    settings, encoding = Settings(batch_size=batch_size), saved.card["encoder"]
+    settings = Settings(batch_size=batch_size, precision=saved.card["precision"])
+    encoding = saved.card["encoder"]
     loader = split_loader(getattr(data, split), settings)
     if loader is None:
         raise SpikedistillError(f"the {split} split of {data.name} is empty")

@@ -73,8 +73,8 @@ def _checked_value(kind: Any, value: Any) -> tuple[Any, list[Fault]]:
             name = getattr(kind, "__name__", str(kind)).replace("typing.", "")
             return value, [Fault((), f"{say(value)} does not fit; it takes {name}")]
         return value, faults
-    # a mapping or list stays as it was written; only numbers, texts and truths are converted
-    return (converted if isinstance(converted, (bool, int, float, str)) else value), []
+    # a mapping or object stays as it was written; only plain values are converted
+    return (converted if isinstance(converted, (bool, int, float, str, tuple)) else value), []
 
 
 @cache

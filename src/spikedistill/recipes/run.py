@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from torch import nn
 from spikedistill.core.objective import Objective
 from spikedistill.core.spec import Spec
 from spikedistill.data import DataSet, Loader, augmentation
+from spikedistill.functional.compiled import compile_is_on, compiling
 from spikedistill.metrics.operations import parameter_count
 from spikedistill.recipes import judge
 from spikedistill.recipes.build import (
@@ -24,10 +26,10 @@ from spikedistill.recipes.build import (
     build_objective,
     build_specs,
 )
-from spikedistill.recipes.entries import LossEntry
+from spikedistill.recipes.cells import Cell, cells, default_folder, settled
 from spikedistill.recipes.judge import machine
 from spikedistill.recipes.rebuild import model_card
-from spikedistill.recipes.schema import Phase, Recipe, parse
+from spikedistill.recipes.schema import Recipe, parse
 from spikedistill.report.plot import plot_curves, plot_result
 from spikedistill.teachers import chance_warning, load_weights
 from spikedistill.training import checkpoint
@@ -35,26 +37,6 @@ from spikedistill.training.manifest import manifest, state_hash
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
 from spikedistill.training.trainer import fit
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One training: a phase with one of its sets of losses."""
-
-    name: str
-    phase: Phase
-    losses: tuple[LossEntry, ...]
-    main: bool
-    """Whether later phases go on from it; false for a variant to compare with."""
-
-
-def cells(recipe: Recipe) -> list[Cell]:
-    """The trainings of a recipe in their order: variants before the phase itself."""
-    found = []
-    for phase in recipe.phases:
-        variants = [Cell(name, phase, losses, False) for name, losses in phase.compare.items()]
-        found += [*variants, Cell(phase.name, phase, phase.losses, True)]
-    return found
 
 
 def start(
@@ -84,9 +66,11 @@ def start(
     Raises:
         SpikedistillError: for anything that the user can put right.
     """
+    recipe = settled(recipe)
     folder = RunFolder(default_folder(recipe) if out is None else out)
-    # what is wrong with data or networks must be said before a folder is made or thrown away
+    # what is wrong must be said before a folder is made or thrown away
     run = _Run(recipe, folder, data_dir, progress or Silent(), networks, data)
+    run.check()
     going_on = exist == "resume" and _same(folder, recipe)
     if machine().is_main_process and not going_on:
         made = manifest(recipe.seed, run.data.hashes, notes=run.data.notes)
@@ -115,11 +99,6 @@ def resume(
     recipe = parse(folder.config(), str(folder / "config.yaml"))
     data_dir = data_dir or folder.manifest().get("data_dir")
     return _Run(recipe, folder, data_dir, progress or Silent()).all()
-
-
-def default_folder(recipe: Recipe) -> Path:
-    """`runs/NAME`, with the seed where it is not 0."""
-    return Path("runs") / (recipe.name if not recipe.seed else f"{recipe.name}-seed{recipe.seed}")
 
 
 @dataclass
@@ -260,8 +239,46 @@ class _Run:
         valid = judge.split_loader(self.data.valid, settings)
         return _Prepared(networks, specs, objective, train, valid)
 
+    def check(self) -> list[dict[str, Any]]:
+        """Build every cell, so that an impossible one is refused before hours are spent on others.
+
+        Returns one row for each: what would be trained.
+        """
+        before, rows = dict(self.workshop.networks), []
+        for cell in cells(self.recipe):
+            with compiling(False):
+                ready, settings = self.prepare(cell), self.recipe.settings(cell.phase)
+            encoding = self.recipe.encoder
+            built = build_distiller(cell.phase.roles, ready.networks, ready.objective, encoding)
+            for tapped in built.tapped:
+                tapped.close()
+            student = cell.phase.roles[cell.phase.student]
+            rows.append(
+                {
+                    "cell": cell.name,
+                    "network": student.network,
+                    "timesteps": student.timesteps,
+                    "losses": [loss.name for loss in cell.losses],
+                    "parameters": parameter_count(ready.networks[student.network]),
+                    "epochs": settings.epochs,
+                    "steps": settings.epochs * len(ready.train),
+                }
+            )
+        # a twin of a network that is yet to be trained must be made again from the trained one
+        self.workshop.networks = before
+        return rows
+
+    def compiling(self, cell: Cell) -> AbstractContextManager[None]:
+        """Compile the loops of neurons, or not, as the phase says."""
+        wanted = self.recipe.settings(cell.phase).compile == "neurons"
+        return compiling(wanted and compile_is_on())
+
     def one(self, cell: Cell) -> dict[str, Any]:
         """Train and judge one cell, or take it as it was finished before."""
+        with self.compiling(cell):
+            return self._one(cell)
+
+    def _one(self, cell: Cell) -> dict[str, Any]:
         folder = self.folder.cell(cell.name)
         finished = folder.result()
         ready = self.prepare(cell)
@@ -349,7 +366,10 @@ class _Run:
         return self.recipe.model_copy(update={"phases": (only,)}).plain() | {"cell": cell.name}
 
     def _card(self, network: str, timesteps: int) -> dict[str, Any]:
-        return model_card(self.recipe, network, timesteps, Facts.of(self.data), self.data.classes)
+        facts = Facts.of(self.data)
+        precision = self.recipe.settings(self.recipe.phases[-1]).precision
+        card = model_card(self.recipe, network, timesteps, facts, self.data.classes)
+        return card | {"precision": precision}
 
     def pictures(self, result: Mapping[str, Any]) -> None:
         """`result.png` and `curves.png` of the run folder."""
@@ -360,23 +380,9 @@ class _Run:
         self.folder.write("curves.png", lambda path: plot_curves(histories, path))
 
 
-def plan(recipe: Recipe, data_dir: Path | str | None, progress: Silent) -> list[dict[str, Any]]:
+def plan(
+    recipe: Recipe, data_dir: Path | str | None = None, progress: Silent | None = None
+) -> list[dict[str, Any]]:
     """What a run would do, with everything built and nothing trained: one row for each cell."""
-    run = _Run(recipe, RunFolder(default_folder(recipe)), data_dir, progress)
-    rows = []
-    for cell in cells(recipe):
-        ready, settings = run.prepare(cell), recipe.settings(cell.phase)
-        build_distiller(cell.phase.roles, ready.networks, ready.objective, recipe.encoder)
-        student = cell.phase.roles[cell.phase.student]
-        rows.append(
-            {
-                "cell": cell.name,
-                "network": student.network,
-                "timesteps": student.timesteps,
-                "losses": [loss.name for loss in cell.losses],
-                "parameters": parameter_count(ready.networks[student.network]),
-                "epochs": settings.epochs,
-                "steps": settings.epochs * len(ready.train),
-            }
-        )
-    return rows
+    folder = RunFolder(default_folder(recipe))
+    return _Run(settled(recipe), folder, data_dir, progress or Silent()).check()

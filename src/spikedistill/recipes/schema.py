@@ -46,9 +46,7 @@ class _Closed(BaseModel):
 Name = Annotated[str, BeforeValidator(_read_name)]
 Data = Annotated[DataEntry, BeforeValidator(read_data)]
 Network = Annotated[NetworkEntry, BeforeValidator(read_network)]
-Losses = Annotated[
-    tuple[Annotated[LossEntry, BeforeValidator(read_loss)], ...], Field(min_length=1)
-]
+Losses = tuple[Annotated[LossEntry, BeforeValidator(read_loss)], ...]
 Training = Annotated[dict[str, Any], BeforeValidator(_read_training)]
 
 
@@ -96,7 +94,7 @@ class Recipe(_Closed):
     encoder: Annotated[str, BeforeValidator(read_encoder)] = "direct"
     networks: dict[Name, Network]
     training: Training = {}
-    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
+    phases: tuple[Phase, ...]
 
     def settings(self, phase: Phase) -> Settings:
         """The recipe's training settings with the phase's laid over them."""
@@ -202,6 +200,8 @@ def _crossed(given: Mapping[str, Any]) -> Iterator[Fault]:
             path = ("networks", str(name), "twin_of")
             yield Fault(path, f"there is no other network {other!r}; {suggest(other, networks)}")
     phases = given.get("phases")
+    if phases == []:
+        yield Fault(("phases",), "needs at least one phase")
     cells: list[str] = []
     for number, phase in enumerate(phases if isinstance(phases, list) else []):
         here = ("phases", number)
@@ -232,6 +232,8 @@ def _crossed_phase(
 
 def _crossed_losses(losses: Any, here: Path, roles: Mapping[Any, Any]) -> Iterator[Fault]:
     seen: list[str] = []
+    if losses == []:
+        yield Fault(here, "needs at least one loss")
     for number, given in enumerate(losses if isinstance(losses, list) else []):
         try:
             loss = read_loss(given)

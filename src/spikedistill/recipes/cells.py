@@ -1,0 +1,50 @@
+"""The trainings that a recipe stands for, and where they are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from spikedistill.recipes.entries import LossEntry
+from spikedistill.recipes.judge import machine
+from spikedistill.recipes.schema import Phase, Recipe
+from spikedistill.training.precision import resolve
+
+NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training: a phase with one of its sets of losses."""
+
+    name: str
+    phase: Phase
+    losses: tuple[LossEntry, ...]
+    main: bool
+    """Whether later phases go on from it; false for a variant to compare with."""
+
+
+def cells(recipe: Recipe) -> list[Cell]:
+    """The trainings of a recipe in their order: variants before the phase itself."""
+    found = []
+    for phase in recipe.phases:
+        variants = [Cell(name, phase, losses, False) for name, losses in phase.compare.items()]
+        found += [*variants, Cell(phase.name, phase, phase.losses, True)]
+    return found
+
+
+def default_folder(recipe: Recipe) -> Path:
+    """`runs/NAME`, with the seed where it is not 0."""
+    return Path("runs") / (recipe.name if not recipe.seed else f"{recipe.name}-seed{recipe.seed}")
+
+
+def settled(recipe: Recipe) -> Recipe:
+    """The recipe with `precision: auto` decided, once and for all its trainings."""
+    phases = []
+    for phase in recipe.phases:
+        dtype = resolve(recipe.settings(phase).precision, machine().device)
+        training = {**phase.training, "precision": NAMES[dtype]}
+        phases.append(phase.model_copy(update={"training": training}))
+    return recipe.model_copy(update={"phases": tuple(phases)})

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def test_a_method_has_its_formula_options_and_reference(spike: Any) -> None:
+    out = spike("show", "logit_kd").out
+    assert "KL( sigma(zbar_t[b] / tau)" in out
+    assert "Hinton et al., NIPS Deep Learning Workshop 2014" in out
+    (item,) = json.loads(spike("show", "logit_kd", "--json").out)
+    assert [(option["name"], option["default"]) for option in item["options"]] == [
+        ("temperature", "4.0"),
+        ("time", "'fused'"),
+    ]
+    assert item["reference"]["key"] == "hinton2015distilling"
+
+
+def test_one_name_of_several_things(spike: Any) -> None:
+    kinds = [item["kind"] for item in json.loads(spike("show", "digits", "--json").out)]
+    assert kinds == ["model", "data set"]
+
+
+def test_a_recipe_is_shown_as_it_is_written(spike: Any) -> None:
+    out = spike("show", "cifar100-sastc").out
+    assert "base: cifar10-sastc" in out and "79.40" in out

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.recipes import files
+from spikedistill.recipes.faults import RecipeError
+
+
+def test_yaml_as_people_mean_it() -> None:
+    text = "{compile: off, flip: true, lr: 1e-3, decay: 5.0e-4, n: -3, name: no, x: .5, y: null}"
+    assert files.read_yaml(text, "here") == {
+        "compile": "off", "flip": True, "lr": 1e-3, "decay": 5e-4, "n": -3, "name": "no",
+        "x": 0.5, "y": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["a: [1", "!!python/object/apply:os.system ['true']", "a: b: c"])
+def test_what_is_not_plain_yaml_is_refused(text: str) -> None:
+    with pytest.raises(SpikedistillError, match=r"^here, line 1, column \d+: this is not YAML"):
+        files.read_yaml(text, "here")
+
+
+def test_a_recipe_lies_over_its_base(tmp_path: Path) -> None:
+    (tmp_path / "below.yaml").write_text("{name: b, training: {lr: 1, epochs: 2}, phases: [1, 2]}")
+    (tmp_path / "above.yaml").write_text("{base: below.yaml, training: {lr: 3}, phases: [4]}")
+    assert files.read(str(tmp_path / "above.yaml")) == {
+        "name": "b", "training": {"lr": 3, "epochs": 2}, "phases": [4]
+    }  # fmt: skip
+
+
+def test_one_level_of_base_only(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("{base: b.yaml}")
+    (tmp_path / "b.yaml").write_text("{base: digits-sastc}")
+    with pytest.raises(SpikedistillError, match=r"one level of base only"):
+        files.read(str(tmp_path / "a.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("digit-sastc", "there is no recipe 'digit-sastc'; did you mean 'digits-sastc'?"),
+        ("my/recipe.yaml", "there is no recipe file my/recipe.yaml"),
+    ],
+)
+def test_a_recipe_that_is_not_there(name: str, sentence: str) -> None:
+    with pytest.raises(SpikedistillError) as caught:
+        files.read(name)
+    assert sentence in str(caught.value)
+
+
+def test_faults_of_overrides_are_shown_with_all_others() -> None:
+    with pytest.raises(RecipeError) as caught:
+        files.load("digits-sastc", ["training.lr=fast", "phases.x.y=1", "seed"])
+    assert len(caught.value.faults) == 3
+
+
+@pytest.mark.parametrize("name", files.names())
+def test_every_recipe_of_the_library_is_right(name: str) -> None:
+    recipe = files.load(name)
+    assert recipe.name == name
+    assert recipe.description
+
+
+def test_the_claims_are_those_of_the_paper() -> None:
+    claims = {name: files.load(name).claim for name in ("cifar10-sastc", "cifar100-sastc")}
+    assert {name: claim and claim.value for name, claim in claims.items()} == {
+        "cifar10-sastc": 95.12, "cifar100-sastc": 79.40,
+    }  # fmt: skip
+    recipe = files.load("cifar100-sastc")
+    teacher, student = (recipe.settings(phase) for phase in recipe.phases)
+    assert (teacher.lr, student.lr, student.milestones) == (0.1, 0.01, (150, 180, 210))
+    assert (student.epochs, student.batch_size, student.decay) == (240, 64, "all")

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.trace import Batch
+from spikedistill.recipes import files
+from spikedistill.recipes.run import plan, resume, start
+from spikedistill.recipes.schema import Recipe, parse
+from spikedistill.training import trainer
+from spikedistill.training.interrupt import Interrupted
+from spikedistill.training.progress import Silent
+
+QUICK = ["training.epochs=1", "data.train_limit=128", "training.batch_size=32"]
+
+
+def quick(*overrides: str, seed: int = 0) -> Recipe:
+    return files.load("digits-sastc", [*QUICK, *overrides], seed)
+
+
+class Heard(Silent):
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.sentences.append(text)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A finished run of two epochs, never interrupted."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    torch.set_num_threads(1)
+    return folder, start(quick("training.epochs=2"), folder)
+
+
+def test_what_a_run_leaves(done: tuple[Path, dict[str, Any]]) -> None:
+    folder, result = done
+    files_there = {path.name for path in folder.iterdir()}
+    assert files_there == {"config.yaml", "manifest.json", "result.json", "model.json", "cells",
+                           "model.safetensors", "result.png", "curves.png"}  # fmt: skip
+    assert json.loads((folder / "result.json").read_text()) == result
+    rows = result["rows"]
+    assert [row["cell"] for row in rows] == ["teacher", "cross_entropy", "logit_kd", "student"]
+    assert [len(row["accuracy"]) for row in rows] == [1, 2, 2, 2]
+    assert [row["parameters"] for row in rows] == [35_674, *[9_202] * 3]
+    assert [row["synops"] is None for row in rows] == [True, False, False, False]
+    assert all(0 <= value <= 100 for row in rows for value in row["accuracy"])
+    # real numbers meet weights in the first layer, once for both steps (8 * 8 * 9 * 8), and in
+    # the last, at both (2 * 32 * 10), unless no neuron before it fired
+    assert all(row["multiplications"] in (4608.0, 4608.0 + 640.0) for row in rows[1:])
+    metrics = (folder / "cells/student/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in metrics] == [1, 2]
+    assert parse(files.read_yaml((folder / "config.yaml").read_text(), "")).seed == 0
+
+
+def test_all_variants_start_from_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: dict[str, dict[str, torch.Tensor]] = {}
+    fit = trainer.fit
+
+    def spy(distiller: Any, *args: Any, **options: Any) -> Any:
+        network = distiller.roles[options["student"]].network
+        state = {name: value.clone() for name, value in network.state_dict().items()}
+        begun[options["title"]] = state
+        return fit(distiller, *args, **options)
+
+    monkeypatch.setattr("spikedistill.recipes.run.fit", spy)
+    start(quick("data.train_limit=32"), tmp_path / "a")
+    students = [begun[name] for name in ("cross_entropy", "logit_kd", "student")]
+    for name, value in students[0].items():
+        assert all(torch.equal(value, other[name]) for other in students[1:]), name
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Raise, as a kill would, at a step of the whole run."""
+    seen = [0]
+    original = trainer._Training._step
+
+    def counted(self: Any, batch: Batch, share: float) -> None:
+        seen[0] += 1
+        if seen[0] == step:
+            self._interrupt()
+        original(self, batch, share)
+
+    monkeypatch.setattr(trainer._Training, "_step", counted)
+
+
+# 4 steps an epoch, 8 a cell: in the teacher, on the border of two cells, in the SASTC student
+@pytest.mark.parametrize("step", [6, 9, 28])
+def test_an_interrupted_run_goes_on_bit_for_bit(
+    done: tuple[Path, dict[str, Any]], tmp_path: Path, step: int
+) -> None:
+    folder = tmp_path / "broken"
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, step)
+        with pytest.raises(Interrupted):
+            start(quick("training.epochs=2"), folder)
+    assert not (folder / "result.json").exists()
+    resume(folder)
+    whole = done[0]
+    for cell in ("teacher", "cross_entropy", "logit_kd", "student"):
+        mine, theirs = (
+            load_file(path / f"cells/{cell}/model.safetensors") for path in (whole, folder)
+        )
+        assert all(torch.equal(mine[name], theirs[name]) for name in mine), cell
+    assert [row["accuracy"] for row in resume(folder)["rows"]] == [
+        row["accuracy"] for row in done[1]["rows"]
+    ]
+
+
+def test_a_finished_cell_is_not_trained_again(
+    done: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **options: Any) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("spikedistill.recipes.run.fit", refuse)
+    assert resume(done[0]) == done[1]
+
+
+def test_a_run_that_is_there(done: tuple[Path, dict[str, Any]]) -> None:
+    with pytest.raises(SpikedistillError, match=r"already holds a run.*resume"):
+        start(quick(), done[0])
+
+
+def test_another_seed_is_another_run(done: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    start(quick("phases.student.compare={}", seed=1), tmp_path / "other")
+    mine, theirs = (load_file(path / "model.safetensors") for path in (done[0], tmp_path / "other"))
+    assert not torch.equal(mine["network.layer1.0.weight"], theirs["network.layer1.0.weight"])
+
+
+def test_a_trained_teacher_is_judged_first(
+    done: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    recipe = quick().model_copy(update={"phases": quick().phases[1:]})
+    plain = recipe.plain()
+    plain["networks"]["teacher"]["weights"] = str(done[0] / "cells/teacher")
+    plain["phases"][0].pop("compare")
+    heard = Heard()
+    result = start(parse(plain), tmp_path / "given", progress=heard)
+    teacher = done[1]["rows"][0]
+    assert heard.sentences[0] == (
+        f"teacher (teacher): {teacher['valid']:.2f} % of the validation images, before training"
+    )
+    assert result["rows"][0]["accuracy"] == teacher["accuracy"]
+    assert result["rows"][0]["cell"] is None
+
+
+def test_a_teacher_near_chance_is_told(tmp_path: Path) -> None:
+    plain = quick().plain()
+    plain["phases"] = plain["phases"][1:]
+    plain["phases"][0].pop("compare")
+    heard = Heard()
+    start(parse(plain), tmp_path / "guessing", progress=heard)
+    assert "guessing among 10 classes gives 10.0 %" in heard.sentences[1]
+
+
+def test_a_twin_is_made_from_the_teacher_that_was_trained(tmp_path: Path) -> None:
+    plain = quick().plain()
+    plain["networks"]["student"] = {"twin_of": "teacher", "neuron": "lif"}
+    plain["phases"][1].pop("compare")
+    plain["phases"][1]["training"]["lr"] = 1e-12
+    start(parse(plain), tmp_path / "twin")
+    teacher, student = (
+        load_file(tmp_path / f"twin/cells/{cell}/model.safetensors")
+        for cell in ("teacher", "student")
+    )
+    name = "network.layer2.0.weight"
+    assert torch.allclose(teacher[name], student[name], atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["networks.teacher.classes=7"], "the teacher (network 'teacher') tells 7 classes apart"),
+        (["networks.student.classes=100"], "tells 100 classes apart and digits has 10"),
+        (["phases.student.losses.sastc.guide_taps=[block*]"], "loss 'sastc': no tap of the teache"),
+        (["training.batch_size=3", "phases.student.compare={}"], "needs at least 4 samples"),
+        (["networks.teacher.weights=nowhere.npz"], "network 'teacher': there are no weights now"),
+        (["networks.student={twin_of: student2}", "networks.student2={twin_of: student}"],
+         "is the twin of its own twin"),
+        (["networks.student.activation.lif.tau=0.5"], "network 'student': LIF(tau=0.5)"),
+        (["networks.teacher={call: 'nowhere.at:all'}"], "there is no module 'nowhere'"),
+        (["networks.teacher={given: x.Y}"], "network 'teacher': it (x.Y) came from Python"),
+        (["data={given: MyData}"], "came from Python"),
+        (["networks.teacher.mean=[1, 2]", "networks.teacher.std=[1, 2]"], "has 1 channels and its"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_built_is_said_before_training(overrides: list[str], sentence: str) -> None:
+    with pytest.raises(SpikedistillError) as caught:
+        plan(quick(*overrides), None, Silent())
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("name", files.names())
+def test_every_recipe_trains_two_steps(name: str, tmp_path: Path) -> None:
+    size = 2 * 8
+    overrides = [f"data.train_limit={size}", "data.valid=8", "training.batch_size=8"]
+    if name in ("cifar10-sastc", "cifar100-sastc"):  # the same with a narrower network
+        overrides += ["networks.teacher.width=0.1", "networks.student.width=0.1"]
+    recipe = files.load(name, [*overrides, "training.epochs=1"])
+    try:
+        rows = plan(recipe, None, Silent())
+    except SpikedistillError as error:
+        if "was not found" not in str(error) and "no weights" not in str(error):
+            raise
+        pytest.skip(f"data are missing: {error}")
+    assert {row["steps"] for row in rows} == {2}

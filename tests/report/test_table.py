@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.console import Console
+
+from spikedistill.report.table import result_table
+
+ROW = {"cell": "student", "role": "student", "losses": ["cross_entropy", "sastc"], "timesteps": 2,
+       "accuracy": [90.0, 95.5], "valid": 94.0, "parameters": 35700, "firing_rate": 0.125,
+       "synops": 164_000.0, "multiplications": 10_500.0, "train_seconds": 75.2}  # fmt: skip
+RESULT = {
+    "name": "digits",
+    "data": "digits",
+    "seed": 3,
+    "main": "student",
+    "claim": {"value": 79.4, "source": "abstract"},
+    "rows": [
+        {**ROW, "cell": None, "role": "teacher", "losses": [], "timesteps": 1, "accuracy": [98.05],
+         "firing_rate": None, "synops": None, "train_seconds": None},
+        ROW,
+    ],
+}  # fmt: skip
+
+
+def test_a_row_for_each_network() -> None:
+    console = Console(file=StringIO(), width=200)
+    console.print(result_table(RESULT))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if "│" in line]
+    assert rows == [
+        ["teacher: as it came", "1", "98.05", "", "94.00", "35.7 k", "-", "-", "10.5 k", "-"],
+        ["student: cross_entropy + sastc", "2", "90.00", "95.50", "94.00", "35.7 k", "0.125",
+         "164 k", "10.5 k", "1 min 15 s"],
+    ]  # fmt: skip
+    assert lines[0].strip() == "digits (test split of digits, seed 3)"
+    assert lines[-1].strip() == "published: 79.40 % (abstract)"
