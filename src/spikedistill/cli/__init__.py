@@ -22,13 +22,14 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
         try:
             typer.echo(f"spikedistill {version('spikedistill')}")
         except PackageNotFoundError:
             typer.echo("spikedistill, not installed (run from its source)")
         raise typer.Exit
+    return wanted  # the option gets what its callback returns
 
 
 @app.callback(epilog="First steps: [bold]spikedistill run digits-sastc[/bold] (one minute).")
