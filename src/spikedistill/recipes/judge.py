@@ -20,7 +20,6 @@ from spikedistill.recipes.build import build_data
 from spikedistill.recipes.entries import read_data
 from spikedistill.recipes.rebuild import rebuild
 from spikedistill.training.evaluate import evaluate
-from spikedistill.training.precision import resolve
 from spikedistill.training.settings import Settings
 
 COSTED = 1000
@@ -42,12 +41,14 @@ def split_loader(samples: Samples, settings: Settings) -> Loader | None:
 def row(
     network: nn.Module, timesteps: int, data: DataSet, encoding: str, settings: Settings
 ) -> dict[str, Any]:
-    """Accuracy in percent on the test split at T' = 1..T and on the validation split, and costs."""
+    """Accuracy in percent on the test split at T' = 1..T and on the validation split, and costs.
+
+    Measured in float32 whatever the training computed in, so that a figure is the same everywhere.
+    """
     network.to(machine().device)
-    dtype = resolve(settings.precision, machine().device)
     valid, test = (split_loader(part, settings) for part in (data.valid, data.test))
     judged, tested = (
-        loader and evaluate(network, loader, timesteps, dtype, encoder(encoding))
+        loader and evaluate(network, loader, timesteps, encoder=encoder(encoding))
         for loader in (valid, test)
     )
     return {
@@ -107,15 +108,14 @@ def judge_saved(
     """
     saved = rebuild(path)
     data = build_data(read_data(saved.card["data"]), data_dir, saved.card["seed"])
-    settings = Settings(batch_size=batch_size, precision=saved.card["precision"])
+    settings = Settings(batch_size=batch_size)
     encoding = saved.card["encoder"]
     loader = split_loader(getattr(data, split), settings)
     if loader is None:
         raise SpikedistillError(f"the {split} split of {data.name} is empty")
     steps, device = timesteps or saved.timesteps, machine().device
     network = saved.network.to(device)
-    dtype = resolve(settings.precision, device)
-    seen = evaluate(network, loader, steps, dtype, encoder(encoding))
+    seen = evaluate(network, loader, steps, encoder=encoder(encoding))
     return {
         "path": str(saved.path),
         "network": saved.card["network"],
