@@ -121,7 +121,7 @@ class _Run:
     data_dir: Path | str | None
     progress: Silent
     given: Mapping[str, nn.Module] | None = None
-    data: DataSet = None  # type: ignore[assignment]
+    data: DataSet | None = None  # read from the recipe where none is given
     rows: list[dict[str, Any]] = field(default_factory=list)
     learned: Objective | None = None
     """What the losses of the phase before learned."""
