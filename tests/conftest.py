@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +41,21 @@ def _install_type_checks() -> None:
     install_import_hook("spikedistill", "_type_checks.checked")
 
 
+def _trace_unchecked(trace: Callable[..., Any]) -> Callable[..., Any]:
+    """`trace` of torch.fx without the checks: its proxies stand for tensors and are none."""
+    from jaxtyping import config
+
+    def traced(*args: Any, **options: Any) -> Any:
+        before = config.jaxtyping_disable
+        config.update("jaxtyping_disable", True)
+        try:
+            return trace(*args, **options)
+        finally:
+            config.update("jaxtyping_disable", before)
+
+    return traced
+
+
 if TYPE_CHECKED:
     # Dynamo cannot trace through the checks, hence two passes.
     os.environ["SPIKEDISTILL_COMPILE"] = "0"
@@ -47,6 +63,9 @@ if TYPE_CHECKED:
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+
+if TYPE_CHECKED:
+    torch.fx.Tracer.trace = _trace_unchecked(torch.fx.Tracer.trace)
 
 
 def _data() -> Path | None:
