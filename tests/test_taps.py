@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.neurons.lif import LIF
-from spikedistill.taps import Tapped, declared_taps, default_stages
+from spikedistill.taps import Tapped, declared_taps, default_stages, usable_taps
 
 
 class Small(nn.Module):
@@ -131,3 +131,20 @@ def test_default_stages_of_a_functional_residual_network_are_its_blocks():
     network.add_module("layer2", nn.Sequential(Bottleneck(2), Bottleneck(1)))
     stages = default_stages(network, torch.rand(2, 4, 8, 8))
     assert stages == {"stage1": "layer1", "stage2": "layer2"}
+
+
+def test_an_activation_that_is_called_twice_troubles_only_who_watches_it() -> None:
+    class Reuses(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.relu = nn.Linear(4, 4), nn.Linear(4, 4), nn.ReLU()
+            self.last = nn.ReLU()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(self.relu(self.second(self.relu(self.first(x)))))
+
+    network = Reuses()
+    assert declared_taps(network) == {"activation1": "relu", "activation2": "last"}
+    assert usable_taps(network, torch.zeros(3, 4)) == {"activation2": "last"}
+    network.taps = {"mine": "relu"}  # type: ignore[assignment]
+    assert set(usable_taps(network, torch.zeros(3, 4))) == {"mine", "activation2"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.over_time import mark_first, run_folded
 from spikedistill.core.probe import Probe
 from spikedistill.core.spec import summary
+from spikedistill.functional.compiled import compiling
 
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.GELU, nn.SiLU, nn.ELU, nn.Hardtanh)
 
@@ -33,6 +35,31 @@ def declared_taps(network: nn.Module) -> dict[str, str]:
             taps[f"membrane{number}"] = f"{paths[layer]}.membrane"
     plain = [module for module in network.modules() if isinstance(module, ACTIVATIONS)]
     return taps | {f"activation{number}": paths[layer] for number, layer in enumerate(plain, 1)}
+
+
+def usable_taps(network: nn.Module, images: Shaped[Tensor, "B *rest"]) -> dict[str, str]:
+    """The declared taps, without generated ones that do not fire exactly once in a forward pass.
+
+    Many a foreign network calls one `nn.ReLU` several times; that must only trouble whoever wants
+    to watch it. What the network or the user declared stays: to watch it is an error with a
+    sentence. One dry run in evaluation mode, of two images and one time step.
+    """
+    declared = declared_taps(network)
+    found = {name: declared[name] for name in declared if name not in getattr(network, "taps", {})}
+    calls = Counter[str]()
+    hooks = [
+        network.get_submodule(path).register_forward_hook(
+            lambda _module, _inputs, _output, name=name: calls.update([name])
+        )
+        for name, path in found.items()
+    ]
+    try:
+        with compiling(False):
+            _dry(network, images[:2], 1)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {name: path for name, path in declared.items() if name not in found or calls[name] == 1}
 
 
 def check_taps(network: nn.Module, taps: Mapping[str, str]) -> None:

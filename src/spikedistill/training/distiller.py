@@ -11,7 +11,7 @@ from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.objective import Objective, Role
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
-from spikedistill.taps import Tapped, declared_taps
+from spikedistill.taps import Tapped, usable_taps
 
 Encoder = Callable[[Tensor, int, torch.Generator | None], Tensor]
 """Raw inputs `[B, ...]`, T and a generator -> `[1, B, ...]` (one step for all) or `[T, B, ...]`."""
@@ -31,7 +31,7 @@ def describe(name: str, role: Role, images: Tensor, encoder: Encoder = direct) -
         images: one raw batch `[B, ...]`, of the size that training will use.
         encoder: how raw inputs become steps.
     """
-    network, taps = role.network, declared_taps(role.network)
+    network, taps = role.network, usable_taps(role.network, images)
     tapped = Tapped(network, taps)
     training = network.training
     network.eval()

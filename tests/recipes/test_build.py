@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.spec import Spec
+from spikedistill.recipes import files
+from spikedistill.recipes.build import Facts, Workshop, build_objective, find_weights
+from spikedistill.recipes.entries import read_loss, read_network
+from spikedistill.recipes.rebuild import rebuild
+from spikedistill.recipes.run import start
+from spikedistill.training.progress import Silent
+
+FACTS = Facts(classes=10, shape=(1, 8, 8), mean=(0.3,), std=(0.4,))
+
+NETWORK = """
+import torch
+from torch import nn
+
+class Foreign(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3, padding=1)
+        self.second = nn.Conv2d(4, 8, 3, stride=2, padding=1)
+        self.relu = nn.ReLU()
+        self.head = nn.Linear(8, classes)
+
+    def forward(self, x):
+        x = self.relu(self.second(self.relu(self.first(x))))
+        return self.head(x.mean((2, 3)))
+
+def net(classes=10):
+    torch.manual_seed(5)
+    return Foreign(classes)
+"""
+
+DATA = """
+from spikedistill.data import data_set
+
+class Digits:
+    pass
+
+def images(limit):
+    found = data_set("digits", train_limit=limit)
+    return {"train": found.train, "test": found.test}
+"""
+
+RECIPE = """
+name: mine
+data: {call: "mydata:images", limit: 64}
+networks:
+  teacher: {call: "mynet:net", weights: net.safetensors, mean: [0.3], std: [0.4],
+            taps: {stage1: second}}
+  student: {twin_of: teacher, neuron: {lif: {tau: 2.0}}}
+training: {epochs: 1, batch_size: 16, lr: 0.05, precision: fp32}
+phases:
+  - roles:
+      student: {network: student, timesteps: 2, trainable: true}
+      teacher: {network: teacher}
+    losses: [cross_entropy, logit_kd, sastc: {weight: 100.0}]
+"""
+
+
+def workshop(**networks: Any) -> Workshop:
+    return Workshop({name: read_network(entry) for name, entry in networks.items()}, FACTS)
+
+
+def state(network: nn.Module) -> torch.Tensor:
+    return torch.cat([value.flatten() for value in network.state_dict().values()])
+
+
+def test_initial_weights_are_a_function_of_seed_and_name() -> None:
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    first = state(workshop(a="digits", b="digits").network("a"))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(2)
+    both = workshop(a="digits", b="digits")
+    other = both.network("b")
+    assert torch.equal(state(both.network("a")), first)
+    assert not torch.equal(state(other), first)
+
+
+def test_blueprints_take_classes_channels_and_normalisation_from_the_data() -> None:
+    network: Any = workshop(a={"model": "digits", "std": [0.5]}).network("a")
+    assert (network.classes, network.mean.tolist()) == (10, [pytest.approx(0.3)])
+    assert network.std.item() == 0.5
+    assert network.network.layer1[0].in_channels == 1
+    wider: Any = workshop(a={"model": "digits", "classes": 3, "norm": "tdbn"}).network("a")
+    assert wider.classes == 3
+    assert type(wider.network.layer1[1]).__name__ == "TDBN"
+
+
+def test_a_losses_first_parameters_do_not_depend_on_its_neighbours() -> None:
+    shapes = {"stage1": (1, 8, 4, 8, 8), "stage2": (1, 8, 8, 4, 4)}
+    specs = {name: Spec(name, 1, 8, 10, shapes) for name in ("student", "teacher")}
+    alone = build_objective([read_loss("sastc")], specs, seed=0)
+    among = build_objective([read_loss("fitnet"), read_loss("sastc")], specs, seed=0)
+    other = build_objective([read_loss("sastc")], specs, seed=1)
+    one, two, three = (state(built.losses["sastc"]) for built in (alone, among, other))
+    assert torch.equal(one, two) and not torch.equal(one, three)
+
+
+def test_weights_are_looked_for_beside_the_data(tmp_path: Path) -> None:
+    (tmp_path / "w.npz").touch()
+    assert find_weights("w.npz", tmp_path) == (tmp_path / "w.npz").resolve()
+    with pytest.raises(SpikedistillError) as caught:
+        find_weights("v.npz", tmp_path)
+    assert str(tmp_path / "v.npz") in str(caught.value) and "--data-dir" in str(caught.value)
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.sentences.append(text)
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a network, its weights, data and a recipe of the user's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("mynet", "mydata"):
+        monkeypatch.delitem(__import__("sys").modules, name, raising=False)
+    (tmp_path / "mynet.py").write_text(NETWORK)
+    (tmp_path / "mydata.py").write_text(DATA)
+    (tmp_path / "mine.yaml").write_text(RECIPE)
+    import mynet  # type: ignore[import-not-found]
+
+    torch.manual_seed(0)
+    save_file(mynet.Foreign(10).state_dict(), tmp_path / "net.safetensors")
+    return tmp_path
+
+
+def test_a_users_own_network_and_data(own: Path) -> None:
+    heard = Heard()
+    result = start(files.load("mine.yaml"), progress=heard)
+    assert [row["role"] for row in result["rows"]] == ["teacher", "student"]
+    assert "guessing among 10 classes" in heard.sentences[1]
+    saved: Any = rebuild(own / "runs/mine").network
+    assert torch.equal(saved.mean, torch.tensor([0.3]))
+    assert [type(m).__name__ for m in saved.network.children()].count("LIF") == 2
+
+
+def test_stages_are_found_and_said_where_none_are_named(own: Path) -> None:
+    text = RECIPE.replace(",\n            taps: {stage1: second}", "")
+    text = text.replace("sastc: {weight: 100.0}", "").replace("mine", "plain")
+    (own / "plain.yaml").write_text(text)
+    heard = Heard()
+    start(files.load("plain.yaml"), progress=heard)
+    assert "teacher declares no stages" in heard.sentences[0]
+
+
+def test_a_foreign_network_without_activations_has_no_twin(own: Path) -> None:
+    (own / "mynet.py").write_text(NETWORK.replace("self.relu(", "(").replace("nn.ReLU()", "None"))
+    __import__("sys").modules.pop("mynet")
+    with pytest.raises(SpikedistillError, match=r"network .student.: .* has no activation"):
+        start(files.load("mine.yaml"))
