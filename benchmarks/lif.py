@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from _bench import machine
 from torch import Tensor
 
 from spikedistill.functional import compiled
@@ -35,7 +34,10 @@ Layer = Callable[[Tensor], Tensor]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("out", type=Path, help="where the JSON goes; the table goes beside it")
+    parser.add_argument(
+        "out", type=Path, nargs="?", default=Path("build/bench/lif.json"),
+        help="where the JSON goes; the table goes beside it",
+    )  # fmt: skip
     parser.add_argument("--peers", type=Path, default=Path("build/peers"))
     parser.add_argument("--rounds", type=int, default=31)
     options = parser.parse_args()
@@ -133,19 +135,6 @@ def turns(layers: dict[str, Layer], dtype: torch.dtype, rounds: int) -> list[dic
         }
         for name, values in times.items()
     ]
-
-
-def machine() -> dict[str, Any]:
-    cpu = platform.processor()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), cpu)
-    return {
-        "cpu": cpu,
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "load_before": os.getloadavg()[0],
-    }
 
 
 def write(out: Path, results: dict[str, Any]) -> None:
