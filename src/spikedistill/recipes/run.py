@@ -178,7 +178,11 @@ class _Run:
         }
         for phase in self.recipe.phases:
             for name, role in phase.roles.items():
-                if role.network in learning | {row["network"] for row in self.rows}:
+                entry = self.recipe.networks[role.network]
+                changes = role.network in learning or (
+                    entry.kind == "twin_of" and entry.name in learning
+                )
+                if changes or role.network in {row["network"] for row in self.rows}:
                     continue
                 network = self.workshop.network(role.network)
                 row = self._known_teacher(network) or judge.row(
@@ -366,10 +370,7 @@ class _Run:
         return self.recipe.model_copy(update={"phases": (only,)}).plain() | {"cell": cell.name}
 
     def _card(self, network: str, timesteps: int) -> dict[str, Any]:
-        facts = Facts.of(self.data)
-        precision = self.recipe.settings(self.recipe.phases[-1]).precision
-        card = model_card(self.recipe, network, timesteps, facts, self.data.classes)
-        return card | {"precision": precision}
+        return model_card(self.recipe, network, timesteps, Facts.of(self.data), self.data.classes)
 
     def pictures(self, result: Mapping[str, Any]) -> None:
         """`result.png` and `curves.png` of the run folder."""
