@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from spikedistill.core.clock import Temporal, temporal_layers
 from spikedistill.core.errors import SpikedistillError, suggest
-from spikedistill.core.over_time import mark_first, run_folded
+from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.core.probe import Probe
 from spikedistill.core.spec import summary
 from spikedistill.functional.compiled import compiling
@@ -123,7 +123,7 @@ def _dry(network: nn.Module, inputs: Tensor, timesteps: int) -> None:
     network.eval()
     try:
         with torch.no_grad():
-            run_folded(network, inputs.unsqueeze(0), timesteps, stem_once=False)
+            run_folded(network, inputs.unsqueeze(0), timesteps)
     finally:
         network.train(training)
 
@@ -161,7 +161,7 @@ class Tapped(nn.Module):
                 f"{suggest(unknown[0], taps)} (declared: {summary(tuple(taps))})"
             )
         check_taps(network, {name: taps[name] for name in self.names})
-        self.stem_once = mark_first(network)
+        self.first = first_layers(network)
         self._record: dict[str, Tensor] | None = None
         self._hooks = [
             network.get_submodule(taps[name]).register_forward_hook(self._listener(name))
@@ -191,7 +191,7 @@ class Tapped(nn.Module):
         size = inputs.shape[1]
         self._record = {}
         try:
-            outputs = run_folded(self.network, inputs, timesteps, self.stem_once)
+            outputs = run_folded(self.network, inputs, timesteps, self.first)
             taps = {name: self._record[name] for name in self.names if name in self._record}
         finally:
             self._record = None

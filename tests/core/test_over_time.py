@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.core.over_time import OverTime, mark_first, run_folded
+from spikedistill.core.over_time import OverTime, first_layers, run_folded
 from spikedistill.neurons.lif import LIF
 
 
@@ -52,22 +52,22 @@ class Branches(nn.Module):
 def test_computing_the_stem_once_changes_nothing(make):
     network = make().eval()
     images = torch.rand(1, 2, 1, 4, 4) * 2
-    once = run_folded(network, images, 3, stem_once=mark_first(network))
-    repeated = run_folded(network, images.expand(3, -1, -1, -1, -1), 3, stem_once=False)
+    once = run_folded(network, images, 3, first_layers(network))
+    repeated = run_folded(network, images.expand(3, -1, -1, -1, -1), 3)
     assert torch.equal(once, repeated)
     assert once.shape[:2] == (3, 2)
 
 
 def test_the_stem_runs_once_where_every_path_passes_a_neuron():
     network = chain()
-    assert OverTime(network, 4).stem_once
+    assert OverTime(network, 4).first == (network[2],)
     OverTime(network, 4)(torch.rand(2, 1, 4, 4))
     assert (network[0].seen, network[3].seen) == (2, 8)
 
 
 def test_the_stem_runs_every_step_where_a_path_goes_round_the_neuron():
     network = Bypass()
-    assert not OverTime(network, 4).stem_once
+    assert OverTime(network, 4).first == ()
     OverTime(network, 4)(torch.rand(2, 1, 4, 4))
     assert network.stem.seen == 8
 
@@ -89,8 +89,8 @@ def test_an_untraceable_network_expands_at_its_input():
             return self.fire(x) if x.sum() > 0 else self.fire(-x)
 
     network = Branching()
-    assert not mark_first(network)
-    assert run_folded(network, torch.rand(1, 2, 3), 4, stem_once=False).shape == (4, 2, 3)
+    assert first_layers(network) == ()
+    assert run_folded(network, torch.rand(1, 2, 3), 4).shape == (4, 2, 3)
 
 
 def test_no_state_outlives_a_forward():

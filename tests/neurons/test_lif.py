@@ -163,8 +163,7 @@ def test_folded_time_is_unfolded_and_folded_again() -> None:
 
 def test_the_first_neuron_repeats_a_single_step() -> None:
     neuron, current = LIF(), torch.randn(2, 4, 5, 5) + 0.5
-    neuron.first = True
-    with steps(neuron, 4, expanding=True):
+    with steps(neuron, 4, expanding=[neuron]):
         expanded = neuron(current)
     assert torch.equal(expanded, neuron.over(current.expand(4, 2, 4, 5, 5)).flatten(0, 1))
 

@@ -86,7 +86,7 @@ def test_twin_of_an_own_network_spikes_at_every_call(monkeypatch: pytest.MonkeyP
     assert taps["spikes1"].shape == (2, 2, 16, 32, 32)  # the stem comes first
     assert torch.equal(taps["stage3"], taps["spikes19"])
     tapped = Tapped(twin)
-    assert tapped.stem_once  # rewritten forwards can still be followed
+    assert tapped.first  # rewritten forwards can still be followed
     images = torch.rand(1, 2, 3, 32, 32)
     assert default_stages(twin, images[0], 2) == default_stages(network, images[0])
 

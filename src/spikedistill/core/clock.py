@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -20,8 +20,6 @@ class Temporal(nn.Module):
     """Whether the layer can stand first and repeat its one step of input, as neurons do."""
     timesteps: int = 1
     """T of the run under way."""
-    first: bool = False
-    """Whether its input is computed once where all steps see the same input (set by `Tapped`)."""
     expands: bool = False
     """Whether the input still is one step that stands for all T (the stem was computed once)."""
 
@@ -39,16 +37,13 @@ def temporal_layers(network: nn.Module) -> list[Temporal]:
 
 @contextmanager
 def steps(
-    network: nn.Module, timesteps: int, expanding: bool = False
+    network: nn.Module, timesteps: int, expanding: Sequence[Temporal] = ()
 ) -> Generator[None, None, None]:
-    """Tell the temporal layers T for the duration of a call.
-
-    With `expanding`, the layers that `first` marked repeat their single step T times.
-    """
+    """Tell the temporal layers T for the duration of a call; `expanding` ones repeat their step."""
     layers = temporal_layers(network)
     for layer in layers:
         layer.timesteps = timesteps
-        layer.expands = expanding and timesteps > 1 and layer.first
+        layer.expands = timesteps > 1 and layer in expanding
     try:
         yield
     finally:

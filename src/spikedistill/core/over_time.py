@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, fx, nn
 
-from spikedistill.core.clock import Temporal, steps, temporal_layers
+from spikedistill.core.clock import Temporal, steps
 from spikedistill.core.errors import SpikedistillError
 
 
@@ -17,55 +19,49 @@ class _Opaque(fx.Tracer):
         return isinstance(m, Temporal) or not any(isinstance(x, Temporal) for x in m.modules())
 
 
-def mark_first(network: nn.Module) -> bool:
-    """Mark the neurons that see the input first; whether all paths of the network pass one.
+def first_layers(network: nn.Module) -> tuple[Temporal, ...]:
+    """The neurons that see the input first, if all paths of the network pass one; else none.
 
     Where they do, a still image needs the layers before them (the stem) only once. Decided by
     following the graph of `torch.fx`: a value is either still one step or already all steps, and
     a layer that joins the two forbids the short cut, as does a network that cannot be traced.
     """
-    layers = temporal_layers(network)
-    for layer in layers:
-        layer.first = False
     try:
-        graph = _Opaque().trace(network)
-        spread = _spread(network, graph)
+        return _spread(network, _Opaque().trace(network))
     except Exception:  # an untraceable network raises whatever its forward stumbles over
-        spread = None
-    if spread is None:
-        return False
-    for layer in spread:
-        layer.first = True
-    return True
+        return ()
 
 
-def _spread(network: nn.Module, graph: fx.Graph) -> set[Temporal] | None:
-    """The neurons that turn one step into all; None where a join mixes the two kinds."""
+def _spread(network: nn.Module, graph: fx.Graph) -> tuple[Temporal, ...]:
+    """The neurons that turn one step into all; none where a join mixes the two kinds."""
     modules = dict(network.named_modules())
     kind: dict[fx.Node, bool | None] = {}  # None: no tensor of the input; True: all steps
-    first: set[Temporal] = set()
+    first: dict[Temporal, None] = {}
     for node in graph.nodes:
         if node.op == "placeholder":
             kind[node] = False
             continue
         inputs = {kind[parent] for parent in node.all_input_nodes} - {None}
         if len(inputs) > 1:
-            return None
+            return ()
         value = inputs.pop() if inputs else None
         module = modules.get(str(node.target)) if node.op == "call_module" else None
         if isinstance(module, Temporal) and value is False:
             if not module.expandable:
-                return None
-            first.add(module)
+                return ()
+            first[module] = None
             value = True
         kind[node] = value
         if node.op == "output" and value is not True:
-            return None
-    return first
+            return ()
+    return tuple(first)
 
 
 def run_folded(
-    network: nn.Module, inputs: Shaped[Tensor, "S B *rest"], timesteps: int, stem_once: bool
+    network: nn.Module,
+    inputs: Shaped[Tensor, "S B *rest"],
+    timesteps: int,
+    first: Sequence[Temporal] = (),
 ) -> Shaped[Tensor, "T B *outputs"]:
     """Run a network over time: fold time into the batch, tell the neurons T, unfold the outputs.
 
@@ -73,7 +69,8 @@ def run_folded(
         network: takes `[N, ...]`, returns `[N, ...]`.
         inputs: one step for all (`S = 1`) or one per time step (`S = T`).
         timesteps: T.
-        stem_once: let the first neurons repeat their one step of current (see `mark_first`).
+        first: the neurons that repeat their one step of current where the inputs have one step
+            for all (see `first_layers`); without them the inputs are repeated.
 
     Raises:
         SpikedistillError: if the inputs have neither one step nor T.
@@ -84,13 +81,13 @@ def run_folded(
             f"the inputs have {given} time steps and the network was asked for {timesteps}; encode "
             f"them to 1 or {timesteps} steps"
         )
-    expanding = stem_once and given == 1 and timesteps > 1
-    if given < timesteps and not expanding:
+    first = first if given < timesteps else ()
+    if given < timesteps and not first:
         inputs = inputs.expand(timesteps, *inputs.shape[1:])
     folded = inputs.flatten(0, 1)
     if folded.dim() == 4:
         folded = folded.contiguous(memory_format=torch.channels_last)
-    with steps(network, timesteps, expanding):
+    with steps(network, timesteps, first):
         outputs = network(folded)
     return outputs.unflatten(0, (timesteps, size))
 
@@ -113,13 +110,13 @@ class OverTime(nn.Module):
         if timesteps < 1:
             raise SpikedistillError(f"a network runs at least one time step, not {timesteps}")
         self.network, self.timesteps = network, timesteps
-        self.stem_once = mark_first(network)
+        self.first = first_layers(network)
 
     def over_time(
         self, inputs: Shaped[Tensor, "S B *rest"], timesteps: int | None = None
     ) -> Float[Tensor, "T B *outputs"]:
         """Outputs of every step, `[T, B, K]`, from one step of inputs for all or T of them."""
-        return run_folded(self.network, inputs, timesteps or self.timesteps, self.stem_once)
+        return run_folded(self.network, inputs, timesteps or self.timesteps, self.first)
 
     def forward(self, images: Shaped[Tensor, "B *rest"]) -> Float[Tensor, "B *outputs"]:
         """Logits `[B, K]`: the mean over time of the outputs for still images `[B, ...]`."""

@@ -11,7 +11,7 @@ from torch import nn
 
 from spikedistill.core.clock import temporal_layers
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.core.over_time import mark_first, run_folded
+from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.data import DataSet, Loader, encoder
 from spikedistill.data._dataset import Samples, length
 from spikedistill.metrics.operations import macs, parameter_count
@@ -69,14 +69,14 @@ def operations(
     """Accumulations (`synops`) and multiply-adds of one inference, on up to 1,000 test images."""
     if test is None:
         return {"synops": None, "multiplications": None}
-    training, stem_once, seen = network.training, mark_first(network), 0
+    training, first, seen = network.training, first_layers(network), 0
     network.eval()
     with torch.no_grad(), SynopsMeter(network) as meter:
         for number, batch in enumerate(test.epoch(0)):
             generator = torch.Generator(machine().device).manual_seed(number)
             images = batch.inputs.to(machine().device)
             encoded = encoder(encoding)(images, timesteps, generator)
-            run_folded(network, encoded, timesteps, stem_once)
+            run_folded(network, encoded, timesteps, first)
             seen += len(images)
             if seen >= COSTED:
                 break

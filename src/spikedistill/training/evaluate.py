@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.core.over_time import mark_first, run_folded
+from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.data import Loader
 from spikedistill.metrics.accuracy import AccuracyOverTime
 from spikedistill.metrics.firing import FiringMeter, LayerFiring, firing_warnings, mean_rate
@@ -68,7 +68,7 @@ def evaluate(
         SpikedistillError: if the network answers with fewer classes than the targets have.
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    training, stem_once = network.training, mark_first(network)
+    training, first = network.training, first_layers(network)
     network.eval()
     accuracy, samples = AccuracyOverTime(), 0
     try:
@@ -77,7 +77,7 @@ def evaluate(
                 generator = torch.Generator(device).manual_seed(number)
                 inputs = encoder(batch.inputs.to(device), timesteps, generator)
                 with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
-                    outputs = run_folded(network, inputs, timesteps, stem_once)
+                    outputs = run_folded(network, inputs, timesteps, first)
                 samples += outputs.shape[1]
                 if isinstance(batch.targets, Tensor):
                     _check_classes(outputs, batch.targets)
