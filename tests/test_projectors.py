@@ -46,8 +46,8 @@ def test_pairs_meet_on_the_smaller_grid():
     student = {"a": torch.rand(2, 3, 4, 8, 8), "b": torch.rand(2, 3, 4, 2, 2)}
     teacher = {"c": torch.rand(1, 3, 4, 4, 4)}
     specs = [
-        Spec("s", 2, 3, 10, {n: tuple(v.shape) for n, v in taps.items()})
-        for taps in (student, teacher)
+        Spec("s", steps, 3, 10, {n: tuple(v.shape) for n, v in taps.items()})
+        for steps, taps in ((2, student), (1, teacher))
     ]
     gaps = ProjectedGaps(*specs, [("a", "c"), ("b", "c")])
     gaps.projectors = nn.ModuleList([nn.Identity(), nn.Identity()])
@@ -64,3 +64,10 @@ def test_a_tap_without_a_grid_is_refused():
     spec = Spec("teacher", 1, 8, 10, {"pooled": (1, 8, 64), "stage1": (1, 8, 4, 2, 2)})
     with pytest.raises(ValueError, match=r"'pooled' of the teacher has the shape \(1, 8, 64\)"):
         ProjectedGaps(spec, spec, [("stage1", "pooled")])
+
+
+def test_a_tap_in_the_stem_that_is_computed_once_is_refused():
+    student = Spec("student", 2, 4, 10, {"stage1": (1, 4, 3, 8, 8)})
+    teacher = Spec("teacher", 1, 4, 10, {"stage1": (1, 4, 3, 8, 8)})
+    with pytest.raises(ValueError, match="shows 1 step where the student runs 2"):
+        ProjectedGaps(student, teacher, [("stage1", "stage1")])
