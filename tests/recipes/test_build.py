@@ -97,6 +97,20 @@ def test_blueprints_take_classes_channels_and_normalisation_from_the_data() -> N
     assert type(wider.network.layer1[1]).__name__ == "TDBN"
 
 
+def test_thresholds_of_a_twin_are_set_from_the_data() -> None:
+    entries = {"t": read_network("digits")}
+    entries["s"] = read_network({"twin_of": "t", "thresholds": "data", "percentile": 100})
+    made = Workshop(entries, FACTS, images=torch.rand(4, 1, 8, 8))
+    teacher, twin = made.network("t"), made.network("s")
+    seen: list[torch.Tensor] = []
+    first: Any = teacher.get_submodule("network.layer1.2")
+    first.register_forward_hook(lambda _module, _inputs, out: seen.append(out))
+    with torch.no_grad():
+        teacher.eval()(made.images)
+    threshold = twin.get_submodule("network.layer1.2").threshold
+    assert threshold.item() == pytest.approx(seen[0].max().item(), rel=1e-5)
+
+
 def test_a_losses_first_parameters_do_not_depend_on_its_neighbours() -> None:
     shapes = {"stage1": (1, 8, 4, 8, 8), "stage2": (1, 8, 8, 4, 4)}
     specs = {name: Spec(name, 1, 8, 10, shapes) for name in ("student", "teacher")}

@@ -96,6 +96,7 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 _NUMBERS = TypeAdapter(tuple[float, ...])
 _TEXT = TypeAdapter(str)
 _MAP = TypeAdapter(dict[str, str])
+_THRESHOLDS: TypeAdapter[Any] = TypeAdapter(Literal["data"] | float)
 _SHARE = TypeAdapter(int | float)
 _COUNT = TypeAdapter(int)
 _SWITCH = TypeAdapter(bool)
@@ -210,10 +211,13 @@ def read_network(given: Any) -> NetworkEntry:
         if found["weights"] not in (None, "copied", "fresh"):
             text = "the weights of a twin are 'copied' or 'fresh'"
             block.add("weights", [Fault((), f"{text}, not {say(found['weights'])}")])
+        thresholds = block.take("thresholds", _THRESHOLDS)
+        own = ("neuron", "weights", "thresholds")
         found["options"], faults = checked(
-            spiking_twin, block.rest, skip=("network", "neuron", "weights", "activations"),
-            also=("neuron", "weights"),
-        )  # fmt: skip
+            spiking_twin, block.rest, skip=("network", "activations", *own), also=own
+        )
+        if thresholds is not None:
+            found["options"]["thresholds"] = thresholds
         block.faults += faults
     else:
         found = {"weights": block.take("weights", _TEXT)} | _read_normalisation(block)
