@@ -9,20 +9,6 @@ from spikedistill.recipes import files
 from spikedistill.recipes.faults import RecipeError
 
 
-def test_yaml_as_people_mean_it() -> None:
-    text = "{compile: off, flip: true, lr: 1e-3, decay: 5.0e-4, n: -3, name: no, x: .5, y: null}"
-    assert files.read_yaml(text, "here") == {
-        "compile": "off", "flip": True, "lr": 1e-3, "decay": 5e-4, "n": -3, "name": "no",
-        "x": 0.5, "y": None,
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("text", ["a: [1", "!!python/object/apply:os.system ['true']", "a: b: c"])
-def test_what_is_not_plain_yaml_is_refused(text: str) -> None:
-    with pytest.raises(SpikedistillError, match=r"^here, line 1, column \d+: this is not YAML"):
-        files.read_yaml(text, "here")
-
-
 def test_a_recipe_lies_over_its_base(tmp_path: Path) -> None:
     (tmp_path / "below.yaml").write_text("{name: b, training: {lr: 1, epochs: 2}, phases: [1, 2]}")
     (tmp_path / "above.yaml").write_text("{base: below.yaml, training: {lr: 3}, phases: [4]}")

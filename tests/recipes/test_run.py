@@ -13,6 +13,7 @@ from spikedistill.core.trace import Batch
 from spikedistill.recipes import files
 from spikedistill.recipes.build import build_distiller
 from spikedistill.recipes.cells import cells
+from spikedistill.recipes.plain_yaml import read_yaml
 from spikedistill.recipes.run import _Run, plan, resume, start
 from spikedistill.recipes.schema import Recipe, parse
 from spikedistill.training import trainer
@@ -63,7 +64,7 @@ def test_what_a_run_leaves(done: tuple[Path, dict[str, Any]]) -> None:
     assert all(row["multiplications"] in (4608.0, 4608.0 + 640.0) for row in rows[1:])
     metrics = (folder / "cells/student/metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in metrics] == [1, 2]
-    assert parse(files.read_yaml((folder / "config.yaml").read_text(), "")).seed == 0
+    assert parse(read_yaml((folder / "config.yaml").read_text(), "")).seed == 0
 
 
 def test_all_variants_start_from_the_same_weights(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spikedistill.core.errors import SpikedistillError, suggest
-from spikedistill.recipes.files import read_yaml
+from spikedistill.recipes.plain_yaml import read_yaml
 
 
 def override(mapping: Mapping[str, Any], text: str) -> dict[str, Any]:
