@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from spikedistill.core.clock import Temporal, temporal_layers
 from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.core.probe import Probe
 from spikedistill.core.spec import summary
@@ -119,13 +120,8 @@ def default_stages(
 
 
 def _dry(network: nn.Module, inputs: Tensor, timesteps: int) -> None:
-    training = network.training
-    network.eval()
-    try:
-        with torch.no_grad():
-            run_folded(network, inputs.unsqueeze(0), timesteps)
-    finally:
-        network.train(training)
+    with torch.no_grad(), evaluation(network):
+        run_folded(network, inputs.unsqueeze(0), timesteps)
 
 
 class Tapped(nn.Module):

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from spikedistill.metrics.operations import evaluation, macs, macs_per_layer, parameter_count
+from spikedistill.metrics.operations import macs, macs_per_layer, parameter_count
 
 
 class Twice(nn.Module):
@@ -38,17 +38,6 @@ def test_the_dry_run_leaves_modes_statistics_and_hooks_alone():
     assert [module.training for module in network.modules()] == [True, True, True, False]
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not network[0]._forward_hooks
-
-
-def test_evaluation_restores_after_an_error():
-    network = nn.Dropout()
-    try:
-        with evaluation(network):
-            assert not network.training
-            raise KeyError
-    except KeyError:
-        pass
-    assert network.training
 
 
 def test_runs_without_memory_on_the_meta_device():

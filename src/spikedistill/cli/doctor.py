@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import platform
@@ -109,7 +108,7 @@ def _data(data_dir: Path | None) -> Iterator[Finding]:
     remedy = "" if there else f"export {VARIABLE}=FOLDER"
     yield Finding("data folder", str(root) if there else f"{root} does not exist", there, remedy)
     for name in data.names():
-        module = importlib.import_module(f"spikedistill.data.{name.replace('-', '_')}")
+        module = data.find(name)
         forms = [value for value in vars(module).values() if isinstance(value, Form)]
         places = [(path, form) for form in forms for path in (root / form.folder, root)]
         found = next(

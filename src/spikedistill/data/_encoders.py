@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from spikedistill.core.errors import SpikedistillError, suggest
@@ -23,9 +23,11 @@ class Encoder(Protocol):
 
 
 def direct(
-    inputs: Float[Tensor, "B *rest"], timesteps: int, generator: torch.Generator | None = None
-) -> Float[Tensor, "1 B *rest"]:
-    """The image itself at every step, given once: networks repeat it where neurons begin.
+    inputs: Shaped[Tensor, "B *rest"], timesteps: int, generator: torch.Generator | None = None
+) -> Shaped[Tensor, "1 B *rest"]:
+    """The input itself at every step, given once: networks repeat it where neurons begin.
+
+    Inputs may be images or whole numbers (tokens).
 
     Example:
         >>> direct(torch.zeros(2, 3, 8, 8), timesteps=4).shape

@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from spikedistill.core.errors import SpikedistillError, suggest
@@ -75,10 +76,19 @@ def data_set(
     return ready
 
 
-def _load(name: str, root: Path, options: Mapping[str, Any]) -> Source:
+def find(name: str) -> ModuleType:
+    """The file of a data set by its public name; it has a `load`.
+
+    Raises:
+        SpikedistillError: if there is no such data set; the message names the closest one.
+    """
     if name not in names():
         raise SpikedistillError(f"there is no data set {name!r}; {suggest(name, names())}")
-    module = importlib.import_module(f"spikedistill.data.{name.replace('-', '_')}")
+    return importlib.import_module(f"spikedistill.data.{name.replace('-', '_')}")
+
+
+def _load(name: str, root: Path, options: Mapping[str, Any]) -> Source:
+    module = find(name)
     parameters = list(inspect.signature(module.load).parameters)[1:]
     hints = get_type_hints(module.load)
     for key, value in options.items():

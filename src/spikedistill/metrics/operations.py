@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +10,8 @@ from torch.nn.modules.conv import (
     _ConvNd,  # pyright: ignore[reportPrivateUsage]
     _ConvTransposeNd,  # pyright: ignore[reportPrivateUsage]
 )
+
+from spikedistill.core.evaluation import evaluation
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -62,18 +63,6 @@ def macs_per_layer(network: nn.Module, shape: Sequence[int]) -> dict[str, int]:
 def macs(network: nn.Module, shape: Sequence[int]) -> int:
     """Multiply-adds of the whole network for one image and one time step; see `macs_per_layer`."""
     return sum(macs_per_layer(network, shape).values())
-
-
-@contextmanager
-def evaluation(network: nn.Module) -> Generator[None, None, None]:
-    """Evaluation mode for the duration of a block; each module gets its own mode back."""
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def _macs(layer: nn.Module, x: Tensor, y: Tensor) -> int:

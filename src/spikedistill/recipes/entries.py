@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -156,7 +155,7 @@ def read_data(given: Any) -> DataEntry:
         block.add("name", [Fault((), f"there is no data set {name!r}; "
                                      f"{suggest(name, data.names())}")])  # fmt: skip
     elif kind == "name":
-        module = importlib.import_module(f"spikedistill.data.{name.replace('-', '_')}")
+        module = data.find(name)
         first = next(iter(parts_of(module.load)))
         options, faults = checked(
             module.load, options, skip=(first,), also=("valid", "train_limit")

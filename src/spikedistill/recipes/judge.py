@@ -11,6 +11,7 @@ from torch import nn
 
 from spikedistill.core.clock import temporal_layers
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.data import DataSet, Loader, encoder
 from spikedistill.data._dataset import Samples, length
@@ -69,9 +70,8 @@ def operations(
     """Accumulations (`synops`) and multiply-adds of one inference, on up to 1,000 test images."""
     if test is None:
         return {"synops": None, "multiplications": None}
-    training, first, seen = network.training, first_layers(network), 0
-    network.eval()
-    with torch.no_grad(), SynopsMeter(network) as meter:
+    first, seen = first_layers(network), 0
+    with torch.no_grad(), evaluation(network), SynopsMeter(network) as meter:
         for number, batch in enumerate(test.epoch(0)):
             generator = torch.Generator(machine().device).manual_seed(number)
             images = batch.inputs.to(machine().device)
@@ -80,7 +80,6 @@ def operations(
             seen += len(images)
             if seen >= COSTED:
                 break
-    network.train(training)
     return {
         "synops": meter.accumulations if temporal_layers(network) else None,
         "multiplications": meter.multiplications,

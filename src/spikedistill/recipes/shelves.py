@@ -121,7 +121,7 @@ def _models() -> list[Item]:
 def _data() -> list[Item]:
     found = []
     for name in data.names():
-        module = importlib.import_module(f"spikedistill.data.{name.replace('-', '_')}")
+        module = data.find(name)
         first = next(iter(parameters(module.load)))
         text = f"{_doc(module)}\n\n{_doc(module.load)}"
         found.append(Item("data set", name, text, _options(module.load, (first,))))

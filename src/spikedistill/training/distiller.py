@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.evaluation import evaluation
 from spikedistill.core.objective import Objective, Role
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
+from spikedistill.data import Encoder, direct
 from spikedistill.taps import Tapped, usable_taps
-
-Encoder = Callable[[Tensor, int, torch.Generator | None], Tensor]
-"""Raw inputs `[B, ...]`, T and a generator -> `[1, B, ...]` (one step for all) or `[T, B, ...]`."""
-
-
-def direct(inputs: Tensor, timesteps: int, generator: torch.Generator | None = None) -> Tensor:
-    """Direct encoding: the image itself is the current of every step, `[B, ...] -> [1, B, ...]`."""
-    return inputs.unsqueeze(0)
 
 
 def describe(name: str, role: Role, images: Tensor, encoder: Encoder = direct) -> Spec:
@@ -33,15 +27,12 @@ def describe(name: str, role: Role, images: Tensor, encoder: Encoder = direct) -
     """
     network, taps = role.network, usable_taps(role.network, images)
     tapped = Tapped(network, taps)
-    training = network.training
-    network.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), evaluation(network):
             encoded = encoder(images, role.timesteps, torch.Generator().manual_seed(0))
             outputs, values = tapped(encoded, role.timesteps)
     finally:
         tapped.close()
-        network.train(training)
     return Spec(
         role=name,
         timesteps=role.timesteps,

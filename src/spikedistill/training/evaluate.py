@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import first_layers, run_folded
-from spikedistill.data import Loader
+from spikedistill.data import Encoder, Loader, direct
 from spikedistill.metrics.accuracy import AccuracyOverTime
 from spikedistill.metrics.firing import FiringMeter, LayerFiring, firing_warnings, mean_rate
-from spikedistill.training.distiller import Encoder, direct
 
 
 @dataclass(frozen=True)
@@ -68,22 +68,18 @@ def evaluate(
         SpikedistillError: if the network answers with fewer classes than the targets have.
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    training, first = network.training, first_layers(network)
-    network.eval()
+    first = first_layers(network)
     accuracy, samples = AccuracyOverTime(), 0
-    try:
-        with torch.no_grad(), FiringMeter(network) as firing:
-            for number, batch in enumerate(loader.epoch(0)):
-                generator = torch.Generator(device).manual_seed(number)
-                inputs = encoder(batch.inputs.to(device), timesteps, generator)
-                with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
-                    outputs = run_folded(network, inputs, timesteps, first)
-                samples += outputs.shape[1]
-                if isinstance(batch.targets, Tensor):
-                    _check_classes(outputs, batch.targets)
-                    accuracy.update(outputs.float().cpu(), batch.targets)
-    finally:
-        network.train(training)
+    with torch.no_grad(), evaluation(network), FiringMeter(network) as firing:
+        for number, batch in enumerate(loader.epoch(0)):
+            generator = torch.Generator(device).manual_seed(number)
+            inputs = encoder(batch.inputs.to(device), timesteps, generator)
+            with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
+                outputs = run_folded(network, inputs, timesteps, first)
+            samples += outputs.shape[1]
+            if isinstance(batch.targets, Tensor):
+                _check_classes(outputs, batch.targets)
+                accuracy.update(outputs.float().cpu(), batch.targets)
     percent = [100 * share for share in accuracy.shares]
     return Evaluation(percent, samples, firing.layers())
 
