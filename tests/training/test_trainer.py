@@ -151,6 +151,41 @@ def test_other_settings_cannot_slip_into_a_resumed_run(tmp_path):
         fit(*parts(lr=0.5), folder, seed=3)
 
 
+def test_a_checkpoint_from_before_a_setting_existed_is_resumed(tmp_path):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(Interrupted):
+        fit(*parts(), folder, seed=3, progress=StopAfter(2))
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    older = json.loads(content["settings"])
+    del older["checkpoint"]
+    torch.save(content | {"settings": json.dumps(older)}, tmp_path / "checkpoint.pt")
+    with pytest.raises(SpikedistillError, match="made with other training settings"):
+        fit(*parts(lr=0.5), folder, seed=3)
+    assert len(fit(*parts(), folder, seed=3).history) == 3
+
+
+def test_stages_computed_again_train_the_same_network(tmp_path):
+    fitted = []
+    for choice in ("off", "stage"):
+        distiller, *rest = parts(checkpoint=choice)
+        inner = distiller.roles["student"].network
+        stage = nn.Sequential(*list(inner)[:4])
+        staged = nn.Sequential(stage, *list(inner)[4:])
+        staged.taps = {"stage1": "0"}
+        role = Role(staged, 2, trainable=True)
+        spec = describe("student", role, torch.rand(8, 1, 6, 6))
+        distiller = Distiller({"student": role}, Objective([Term("ce", CrossEntropy(spec))]))
+        fitted.append(fit(distiller, *rest, RunFolder(tmp_path / choice), seed=3))
+    assert same(fitted[0].network, fitted[1].network)
+    assert untimed(fitted[0].history) == untimed(fitted[1].history)
+
+
+def test_stages_that_cannot_be_computed_again_are_refused_before_training(tmp_path):
+    with pytest.raises(SpikedistillError, match="checkpoint: stage needs the stages of the stud"):
+        fit(*parts(checkpoint="stage"), RunFolder(tmp_path))
+    assert not (tmp_path / "metrics.jsonl").exists()
+
+
 def test_a_loader_of_another_number_of_processes_is_refused(tmp_path):
     distiller, _, valid, settings = parts()
     loader = Loader(splits()[0], 8, shuffle=True, rank=0, world=2)

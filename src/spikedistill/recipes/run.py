@@ -254,6 +254,8 @@ class _Run:
                 ready, settings = self.prepare(cell), self.recipe.settings(cell.phase)
             encoding = self.recipe.encoder
             built = build_distiller(cell.phase.roles, ready.networks, ready.objective, encoding)
+            if settings.checkpoint == "stage":
+                built.recompute_stages()
             for tapped in built.tapped:
                 tapped.close()
             student = cell.phase.roles[cell.phase.student]

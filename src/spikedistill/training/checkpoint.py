@@ -91,3 +91,9 @@ def load(path: Path, expected: dict[str, Tensor]) -> State:
 def settings_text(settings: Any) -> str:
     """The settings as one comparable line."""
     return json.dumps(asdict(settings), sort_keys=True)
+
+
+def with_defaults(text: str, settings: Any) -> str:
+    """`settings_text` of an earlier version, with the defaults of settings that came since."""
+    defaults = asdict(type(settings)())
+    return json.dumps(defaults | json.loads(text), sort_keys=True)

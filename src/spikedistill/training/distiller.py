@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
 from spikedistill.data import Encoder, direct
 from spikedistill.taps import Tapped, usable_taps
+from spikedistill.training.recompute import Recomputed
 
 
 def describe(name: str, role: Role, images: Tensor, encoder: Encoder = direct) -> Spec:
@@ -80,6 +82,7 @@ class Distiller(nn.Module):
         for network, learns in zip(networks, self._learning, strict=True):
             network.requires_grad_(learns)
         self.generator: torch.Generator | None = None
+        self._recomputed: dict[int, Recomputed] = {}
         self.train()
 
     def _check_seats(self) -> None:
@@ -97,6 +100,16 @@ class Distiller(nn.Module):
         names = [name for name, place in self.place.items() if place == index]
         return [tap for name in names for tap in self.objective.wanted(name)[0]]
 
+    def recompute_stages(self) -> None:
+        """Let networks that learn keep little but the inputs of their stages' blocks.
+
+        Raises:
+            SpikedistillError: if such a network has no stages that can be run again.
+        """
+        for name, role in self.roles.items():
+            if role.trainable:
+                self._recomputed[self.place[name]] = Recomputed(role.network, name)
+
     def train(self, mode: bool = True) -> Distiller:
         """Training mode for what learns; guides stay in evaluation mode."""
         super().train(mode)
@@ -112,8 +125,13 @@ class Distiller(nn.Module):
         was = tapped.network.training
         if was != mode:
             tapped.network.train(mode)
+        grad = role.trainable and torch.is_grad_enabled()
+        recomputed = self._recomputed.get(self.place[name]) if grad else None
         try:
-            with torch.set_grad_enabled(role.trainable and torch.is_grad_enabled()):
+            with (
+                torch.set_grad_enabled(grad),
+                recomputed.during() if recomputed else nullcontext(),
+            ):
                 outputs, taps = tapped(encoded, role.timesteps)
         finally:
             if was != mode:

@@ -36,6 +36,10 @@ class Settings:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 autocast where this machine computes it faster."""
     compile: Literal["neurons", "off"] = "neurons"
+    checkpoint: Literal["off", "stage"] = "off"
+    """`stage`: networks that learn keep little for the backward pass but the inputs of the blocks
+    of their stages, and run the blocks again in it: the same result for less memory and a second
+    forward pass."""
     workers: int = 0
     """Processes that load samples of data sets that do not fit in memory."""
     save_every: float = 120.0

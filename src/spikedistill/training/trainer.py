@@ -110,6 +110,8 @@ class _Training:
         self.train, self.valid, self.settings, self.folder = train, valid, settings, folder
         self.seed, self.student, self.progress = seed, student, progress
         self.role = distiller.roles[student]
+        if settings.checkpoint == "stage":
+            distiller.recompute_stages()
         self.state = self._restored()
         self.dtype = resolve(self.state.precision or settings.precision, self.engine.device)
         optimizer = build_optimizer(distiller, settings)
@@ -127,7 +129,7 @@ class _Training:
         if not path.exists():
             return State(settings=text)
         state = checkpoint.load(path, self.distiller.state_dict())
-        if state.settings != text:
+        if checkpoint.with_defaults(state.settings, self.settings) != text:
             raise SpikedistillError(
                 f"{path} was made with other training settings, so going on would mix two runs; "
                 "resume with the settings it has, or start afresh in another folder"
