@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, fx, nn
 
@@ -84,12 +83,18 @@ def run_folded(
     first = first if given < timesteps else ()
     if given < timesteps and not first:
         inputs = inputs.expand(timesteps, *inputs.shape[1:])
-    folded = inputs.flatten(0, 1)
-    if folded.dim() == 4:
-        folded = folded.contiguous(memory_format=torch.channels_last)
+    folded = _fold(inputs)
     with steps(network, timesteps, first):
         outputs = network(folded)
     return outputs.unflatten(0, (timesteps, size))
+
+
+def _fold(inputs: Shaped[Tensor, "T B *rest"]) -> Shaped[Tensor, "TB *rest"]:
+    """Time and batch as one dimension; images in channels_last, with one copy at most."""
+    if inputs.dim() != 5:
+        return inputs.flatten(0, 1)
+    rows = inputs.permute(0, 1, 3, 4, 2)
+    return rows.flatten(0, 1).contiguous().permute(0, 3, 1, 2)
 
 
 class OverTime(nn.Module):
