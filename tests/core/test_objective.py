@@ -103,3 +103,8 @@ def test_faulty_objectives_and_roles_get_a_sentence():
         Objective([Term("a", product()), Term("a", product())])
     with pytest.raises(ValueError, match="timesteps=0"):
         Role(nn.Identity(), timesteps=0)
+
+
+def test_a_role_that_learns_cannot_be_recorded():
+    with pytest.raises(ValueError, match="a role that learns answers differently each time"):
+        Role(nn.Identity(), trainable=True, record=True)

@@ -166,3 +166,29 @@ def test_one_method_may_sit_twice_under_two_names() -> None:
     recipe = parse(phase(losses=losses))
     assert [loss.name for loss in recipe.phases[0].losses] == ["cross_entropy", "steps"]
     assert recipe.phases[0].losses[1].options == {"time": "steps"}
+
+
+def recorded(**changes: Any) -> dict[str, Any]:
+    roles = {
+        "student": {"network": "student", "timesteps": 2, "trainable": True},
+        "teacher": {"network": "teacher", "record": True},
+    }
+    return phase(roles=roles) | changes
+
+
+def test_a_role_that_does_not_learn_may_be_recorded_where_samples_stay_the_same() -> None:
+    assert parse(recorded()).phases[0].roles["teacher"].record
+    assert parse(recorded(augment={"flip": False})).phases[0].roles["teacher"].record
+    for changes, reason in (
+        ({"augment": {"flip": True}}, "the data are augmented; leave out augment"),
+        ({"encoder": "rate"}, "encoder: rate draws its input anew each time"),
+    ):
+        (fault,) = faults(recorded(**changes))
+        assert "teacher.record" in fault and reason in fault and "set record: false" in fault
+
+
+def test_a_role_whose_network_learns_cannot_be_recorded() -> None:
+    given = recorded()
+    given["phases"][0]["roles"]["teacher"]["network"] = "student"
+    (fault,) = faults(given)
+    assert "its network learns in this phase" in fault

@@ -1,5 +1,7 @@
 """One phase as one module: who runs, who learns, what is recorded."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -130,3 +132,27 @@ def test_a_phase_in_which_nobody_learns_is_refused():
 def test_a_role_runs_at_least_one_step():
     with pytest.raises(ValueError, match="at least one time step; got timesteps=0"):
         Role(nn.Linear(1, 1), timesteps=0)
+
+
+def test_a_network_that_learns_in_another_role_cannot_be_recorded():
+    network = digits(LIF(), width=0.25)
+    roles = {"student": Role(network, 2, trainable=True), "longer": Role(network, 4, record=True)}
+    spec = describe("student", roles["student"], torch.rand(8, 1, 8, 8))
+    distiller = Distiller(roles, Objective([Term("ce", CrossEntropy(spec))]))
+    with pytest.raises(SpikedistillError, match="'longer' is to be recorded, and its network lear"):
+        distiller.record(10)
+
+
+def test_a_recorded_role_answers_from_memory_in_training_and_afresh_in_evaluation():
+    distiller, batch = pair()
+    distiller.roles["teacher"] = replace(distiller.roles["teacher"], record=True)
+    distiller.record(20)
+    runs: list[int] = []
+    distiller.roles["teacher"].network.register_forward_hook(lambda *_: runs.append(1))
+    batch = replace(batch, index=torch.arange(8) + 5)
+    first, again = distiller(batch)[0], distiller(batch)[0]
+    assert len(runs) == 1 and torch.equal(first, again)
+    distiller(replace(batch, index=torch.arange(8) + 6))  # one of them is new
+    assert len(runs) == 2
+    distiller.eval()(batch)
+    assert len(runs) == 3

@@ -13,8 +13,9 @@ from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.objective import Objective, Role, Term
-from spikedistill.data import Augment, Loader, Split, data_set
+from spikedistill.data import Augment, Loader, Split, data_set, direct, encoder
 from spikedistill.methods.cross_entropy import CrossEntropy
+from spikedistill.methods.logit_kd import LogitKD
 from spikedistill.neurons.lif import LIF
 from spikedistill.training.distiller import Distiller, describe
 from spikedistill.training.interrupt import Interrupted
@@ -184,6 +185,44 @@ def test_stages_that_cannot_be_computed_again_are_refused_before_training(tmp_pa
     with pytest.raises(SpikedistillError, match="checkpoint: stage needs the stages of the stud"):
         fit(*parts(checkpoint="stage"), RunFolder(tmp_path))
     assert not (tmp_path / "metrics.jsonl").exists()
+
+
+def taught(record: bool, augment=None, encode=direct):
+    """A student of a teacher that runs three steps."""
+    train, valid = splits()
+    torch.manual_seed(2)
+    teacher = nn.Sequential(nn.Flatten(), nn.Linear(36, 8), LIF(v_threshold=0.2), nn.Linear(8, 2))
+    roles = {
+        "student": Role(network(), 2, trainable=True),
+        "teacher": Role(teacher, 3, record=record),
+    }
+    specs = {name: describe(name, role, train.images[:8] / 255) for name, role in roles.items()}
+    objective = Objective([Term("kd", LogitKD(specs["student"], specs["teacher"]))])
+    loader = Loader(train, 8, shuffle=True, augment=augment)
+    distiller = Distiller(roles, objective, encode)
+    return distiller, loader, Loader(valid, 8), Settings(**FAST)
+
+
+def test_a_recorded_teacher_runs_in_the_first_epoch_only_and_teaches_the_same(tmp_path):
+    plain = fit(*taught(False), RunFolder(tmp_path / "plain"), seed=3)
+    distiller, *rest = taught(True)
+    runs: list[int] = []
+    distiller.roles["teacher"].network.register_forward_hook(lambda *_: runs.append(1))
+    recorded = fit(distiller, *rest, RunFolder(tmp_path / "recorded"), seed=3)
+    assert len(runs) == 5  # batches of one epoch, of three
+    other = recorded.network.state_dict()
+    for name, value in plain.network.state_dict().items():
+        assert torch.allclose(value, other[name], atol=1e-6), name
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"augment": Augment(flip=True)}, "augmentation changes the samples each time"),
+     ({"encode": encoder("rate")}, "the encoder draws its input anew")],
+)  # fmt: skip
+def test_what_changes_between_visits_cannot_be_recorded(tmp_path, options, message):
+    with pytest.raises(SpikedistillError, match=message):
+        fit(*taught(True, **options), RunFolder(tmp_path))
 
 
 def test_a_loader_of_another_number_of_processes_is_refused(tmp_path):

@@ -19,10 +19,17 @@ class Role:
     network: nn.Module
     timesteps: int = 1
     trainable: bool = False
+    record: bool = False
+    """Whether what it answers to a sample is kept and used again: for roles that do not learn."""
 
     def __post_init__(self) -> None:
         if self.timesteps < 1:
             raise ValueError(f"a role runs at least one time step; got timesteps={self.timesteps}")
+        if self.record and self.trainable:
+            raise ValueError(
+                "a role that learns answers differently each time, so it cannot be recorded; leave "
+                "out record: true or trainable: true"
+            )
 
 
 @dataclass(frozen=True)

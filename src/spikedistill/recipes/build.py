@@ -272,7 +272,7 @@ def build_distiller(
 ) -> Distiller:
     """Everything that runs in one phase as one module."""
     seated = {
-        name: Role(networks[role.network], role.timesteps, role.trainable)
+        name: Role(networks[role.network], role.timesteps, role.trainable, role.record)
         for name, role in roles.items()
     }
     return Distiller(seated, objective, encoder(encoding))

@@ -64,6 +64,9 @@ class RoleEntry(_Closed):
     network: str
     timesteps: Annotated[int, Field(ge=1)] = 1
     trainable: bool = False
+    record: bool = False
+    """Run it once per sample and keep the answers: for roles that do not learn, on data that are
+    not augmented."""
 
 
 class Phase(_Closed):
@@ -205,7 +208,7 @@ def _crossed(given: Mapping[str, Any]) -> Iterator[Fault]:
     cells: list[str] = []
     for number, phase in enumerate(phases if isinstance(phases, list) else []):
         here = ("phases", number)
-        yield from _crossed_phase(_mapping(phase), here, networks)
+        yield from _crossed_phase(_mapping(phase), here, given)
         for cell in [_mapping(phase).get("name"), *_mapping(_mapping(phase).get("compare"))]:
             if cell in cells:
                 yield Fault(here, f"two trainings are called {cell!r}; give each its own name")
@@ -213,14 +216,16 @@ def _crossed(given: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _crossed_phase(
-    phase: Mapping[str, Any], here: Path, networks: Mapping[Any, Any]
+    phase: Mapping[str, Any], here: Path, given: Mapping[str, Any]
 ) -> Iterator[Fault]:
+    networks = _mapping(given.get("networks"))
     roles = _mapping(phase.get("roles"))
     for name, role in roles.items():
         network = _mapping(role).get("network")
         if isinstance(network, str) and network not in networks:
             path = (*here, "roles", str(name), "network")
             yield Fault(path, f"there is no network {network!r}; {suggest(network, networks)}")
+    yield from _crossed_records(given, roles, (*here, "roles"))
     if roles and not any(_mapping(role).get("trainable") for role in roles.values()):
         yield Fault((*here, "roles"), "no role learns; mark one with trainable: true")
     sets = {("losses",): phase.get("losses")} | {
@@ -228,6 +233,28 @@ def _crossed_phase(
     }
     for where, losses in sets.items():
         yield from _crossed_losses(losses, (*here, *where), roles)
+
+
+def _crossed_records(
+    given: Mapping[str, Any], roles: Mapping[Any, Any], here: Path
+) -> Iterator[Fault]:
+    """Roles to be recorded that would answer differently at the next visit of a sample."""
+    learning = {
+        _mapping(role).get("network") for role in roles.values() if _mapping(role).get("trainable")
+    }
+    augment = _mapping(given.get("augment"))
+    for name, role in roles.items():
+        if _mapping(role).get("record") is not True:
+            continue
+        reasons = {
+            "its network learns in this phase": _mapping(role).get("network") in learning,
+            "the data are augmented; leave out augment": any(augment.values()),
+            "encoder: rate draws its input anew each time": given.get("encoder") == "rate",
+        }
+        for reason, holds in reasons.items():
+            if holds:
+                text = "cannot be recorded, because it would not answer the same twice"
+                yield Fault((*here, str(name), "record"), f"{text}: {reason}, or set record: false")
 
 
 def _crossed_losses(losses: Any, here: Path, roles: Mapping[Any, Any]) -> Iterator[Fault]:

@@ -13,9 +13,10 @@ from spikedistill.core.evaluation import evaluation
 from spikedistill.core.objective import Objective, Role
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
-from spikedistill.data import Encoder, direct
+from spikedistill.data import Encoder, direct, encoder
 from spikedistill.taps import Tapped, usable_taps
 from spikedistill.training.recompute import Recomputed
+from spikedistill.training.record import Record, Values
 
 
 def describe(name: str, role: Role, images: Tensor, encoder: Encoder = direct) -> Spec:
@@ -83,6 +84,7 @@ class Distiller(nn.Module):
             network.requires_grad_(learns)
         self.generator: torch.Generator | None = None
         self._recomputed: dict[int, Recomputed] = {}
+        self._records: dict[str, Record] = {}
         self.train()
 
     def _check_seats(self) -> None:
@@ -117,8 +119,52 @@ class Distiller(nn.Module):
             tapped.train(mode and learns)
         return self
 
-    def trace(self, name: str, encoded: Tensor) -> Trace:
-        """Run one role on encoded inputs `[1 or T, B, ...]`."""
+    def record(self, samples: int) -> None:
+        """Keep what roles with `record: true` answer, by the index of the sample.
+
+        Args:
+            samples: how many different samples there are. They must not change between visits.
+
+        Raises:
+            SpikedistillError: if the encoder draws, or the network of such a role learns.
+        """
+        for name, role in self.roles.items():
+            if not role.record:
+                continue
+            if self.encoder not in (encoder("direct"), encoder("latency")):
+                raise SpikedistillError(
+                    f"the role {name!r} is to be recorded, and the encoder draws its input anew "
+                    "each time; choose encoder: direct or latency, or set record: false for it"
+                )
+            if self._learning[self.place[name]]:
+                raise SpikedistillError(
+                    f"the role {name!r} is to be recorded, and its network learns in another "
+                    "role; set record: false for it"
+                )
+            self._records[name] = Record(name, samples)
+
+    def trace(self, name: str, encoded: Tensor, index: Tensor | None = None) -> Trace:
+        """Run one role on encoded inputs `[1 or T, B, ...]`, or recall what it answered.
+
+        Args:
+            name: of the role.
+            encoded: the inputs of its steps.
+            index: which samples these are, for roles that are recorded.
+        """
+        role, record = self.roles[name], self._records.get(name)
+        wanted, parameters = self.objective.wanted(name)
+        if record is None or index is None or not self.training:
+            values = self._run(name, encoded)
+        else:
+            values = record.answer(index, lambda: self._run(name, encoded))
+        return Trace(
+            values[""],
+            {tap: values[tap] for tap in wanted},
+            {path: role.network.get_parameter(path) for path in parameters},
+        )
+
+    def _run(self, name: str, encoded: Tensor) -> Values:
+        """The taps that one role's losses want, and its outputs under the empty name."""
         role, tapped = self.roles[name], self.tapped[self.place[name]]
         assert isinstance(tapped, Tapped)
         mode = self.training and role.trainable
@@ -136,19 +182,15 @@ class Distiller(nn.Module):
         finally:
             if was != mode:
                 tapped.network.train(was)
-        wanted, parameters = self.objective.wanted(name)
-        return Trace(
-            outputs,
-            {tap: taps[tap] for tap in wanted},
-            {path: role.network.get_parameter(path) for path in parameters},
-        )
+        return {"": outputs} | {tap: taps[tap] for tap in self.objective.wanted(name)[0]}
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of one batch, and the unweighted value of each term for the log."""
         steps = {role.timesteps for role in self.roles.values()}
         encoded = {n: self.encoder(batch.inputs, n, self.generator) for n in sorted(steps)}
         traces = {
-            name: self.trace(name, encoded[role.timesteps]) for name, role in self.roles.items()
+            name: self.trace(name, encoded[role.timesteps], batch.index)
+            for name, role in self.roles.items()
         }
         self.outputs = {name: trace.outputs.detach() for name, trace in traces.items()}
         return self.objective(traces, batch)

@@ -80,6 +80,20 @@ def fit(
         return training.run(title, stop)
 
 
+def _save_work(distiller: Distiller, train: Loader, settings: Settings) -> None:
+    """Memory and work that settings and roles ask to be saved."""
+    if settings.checkpoint == "stage":
+        distiller.recompute_stages()
+    if not any(role.record for role in distiller.roles.values()):
+        return
+    if train.augment is not None:
+        raise SpikedistillError(
+            "a role is to be recorded (record: true), and augmentation changes the samples each "
+            "time; train without augmentation, or set record: false"
+        )
+    distiller.record(train.samples)
+
+
 class _Training:
     """The variables of one training, so that no function needs a dozen arguments."""
 
@@ -110,8 +124,7 @@ class _Training:
         self.train, self.valid, self.settings, self.folder = train, valid, settings, folder
         self.seed, self.student, self.progress = seed, student, progress
         self.role = distiller.roles[student]
-        if settings.checkpoint == "stage":
-            distiller.recompute_stages()
+        _save_work(distiller, train, settings)
         self.state = self._restored()
         self.dtype = resolve(self.state.precision or settings.precision, self.engine.device)
         optimizer = build_optimizer(distiller, settings)

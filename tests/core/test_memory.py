@@ -1,0 +1,27 @@
+import os
+
+import pytest
+import torch
+
+from spikedistill.core import memory
+from spikedistill.core.memory import available, say_bytes
+
+
+def test_available_memory_is_positive_and_no_more_than_there_is():
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 0 < available(torch.device("cpu")) <= total
+
+
+def test_what_the_kernel_would_give_back_counts(tmp_path, monkeypatch):
+    (tmp_path / "meminfo").write_text("MemFree: 10 kB\nMemAvailable:   20 kB\n", "ascii")
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
+    assert available(torch.device("cpu")) == 20 * 1024
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "none")
+    assert available(torch.device("cpu")) > 0
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "1 B"), (1536, "1.5 KiB"), (2**40, "1024.0 GiB"), (2**20, "1.0 MiB")]
+)
+def test_sizes_are_said_in_the_unit_that_fits(count, said):
+    assert say_bytes(count) == said
