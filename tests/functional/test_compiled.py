@@ -94,20 +94,45 @@ def test_every_t_and_size_is_compiled_and_none_falls_back(
     [("sastc", FP32), ("sastc", BF16), ("tdd", BF16), ("mpbn", FP32), ("bntt", BF16)],
 )
 def test_compiled_and_eager_agree(name: str, dtype: torch.dtype) -> None:
-    """In full, with the C++ compiler, at two sizes."""
+    """In full, with the C++ compiler, at two sizes: our own loops, dynamo sees nothing."""
     before = graphs()
     for size in (9, 4):
         current = (0.6 * torch.randn(4, 8, 16, size, size) + 0.3).to(dtype)
         assert_same(LIF.preset(name), current)
     assert compiled.calls["compiled"] == 4
-    assert graphs() - before <= 2  # a neuron like this one may have been compiled before
+    assert graphs() == before
 
 
 @pytest.mark.compiled
 @pytest.mark.usefixtures("on")
 def test_a_learned_membrane_constant_gets_its_gradient() -> None:
+    """Its gradient is a sum over all places: torch's compiler, no loop of our own."""
     assert_same(PLIF(tau=3.0), torch.randn(4, 8, 16, 9, 9).to(BF16) + 0.5)
     assert compiled.calls["compiled"] == 2
+
+
+@pytest.mark.compiled
+@pytest.mark.usefixtures("on")
+def test_torchs_compiler_agrees_with_our_own_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    current, results = torch.randn(3, 4, 50).to(BF16), []
+    for backend in ("auto", "inductor"):
+        monkeypatch.setattr(compiled, "backend", backend)
+        compiled._forward_of.cache_clear()
+        compiled._backward_of.cache_clear()
+        results.append(run(LIF(tau=2.25), current, torch.ones_like(current)))
+    assert torch.equal(results[0][0], results[1][0])
+    torch.testing.assert_close(results[0][1], results[1][1])
+
+
+@pytest.mark.compiled
+@pytest.mark.usefixtures("on")
+def test_our_own_loops_keep_what_is_not_a_number() -> None:
+    """A network that has diverged shows it, and only where it has."""
+    current = torch.full((3, 4), 0.6)
+    current[1, 2] = float("nan")
+    spikes = LIF().over(current)
+    assert spikes[:, 0].tolist() == [0, 0, 1] == spikes[:, 3].tolist()
+    assert spikes[:, 2].isnan().tolist() == [False, True, True]
 
 
 class _PerChannelState(NamedTuple):
@@ -238,8 +263,7 @@ def test_second_derivatives_and_function_transforms_run_eagerly() -> None:
 
 class Unlucky(LIF):
     def step(self, current, state):  # the compiler cannot take this, eager mode can
-        print(end="")
-        torch._dynamo.graph_break()
+        assert current.sum().item() < 1e9  # a number that depends on data
         return super().step(current, state)
 
 

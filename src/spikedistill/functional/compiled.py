@@ -17,24 +17,39 @@ import types
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+from spikedistill.functional.emit import Unsupported, emit
+from spikedistill.functional.native import CannotCompile, load
 
 Tensors = tuple[Tensor, ...]
 
 calls: Counter[str] = Counter()
 """How often a function ran `compiled` and `eager`, each forward and backward; for inspection."""
 
-backend = "inductor"
-"""The compiler behind dynamo; tests that compile often take a quicker one."""
+backend = "auto"
+"""Our own loops and, for what they cannot do, inductor; or the name of a backend of dynamo."""
 
 _log = logging.getLogger("spikedistill")
 _switch = {"on": os.environ.get("SPIKEDISTILL_COMPILE", "1") != "0"}
 _numbers = itertools.count()
 _refused: set[object] = set()  # the kinds of functions that the compiler could not take
+
+
+class Kind(NamedTuple):
+    """What needs a compilation of its own."""
+
+    device: str
+    dtype: torch.dtype
+    rows: tuple[int, ...]
+    """The size of time and 1 for every other dimension; empty for a number."""
+
+
+Signature = tuple[Kind, ...]
 
 
 class Pure(Protocol):
@@ -140,7 +155,7 @@ class _Compiled(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
         return _attempt(
             function,
-            lambda: _forward_of(function, _signature(inputs))(*_varying(inputs)),
+            lambda: _forward_of(function, _signature(inputs))(*inputs),
             lambda: _eager(function, *inputs),
         )
 
@@ -150,9 +165,9 @@ class _Compiled(torch.autograd.Function):
         wanted: tuple[bool, ...] = ctx.needs_input_grad[1:]
 
         def compiled_pull() -> Tensors:
-            pull = _backward_of(function, wanted, _signature(inputs))
+            given = (*(gradient.contiguous() for gradient in gradients), *inputs)
             with without_autocast(inputs[0]):
-                return pull(_varying(tuple(g.contiguous() for g in gradients)), *_varying(inputs))
+                return _backward_of(function, wanted, _signature(given))(*given)
 
         def recomputed() -> Tensors:
             return _recomputed(function, inputs, gradients, wanted)
@@ -199,18 +214,20 @@ def _recomputed(
 
 
 @functools.cache
-def _forward_of(function: Pure, signature: object) -> Callable[..., Tensors]:
+def _forward_of(function: Pure, signature: Signature) -> Callable[..., Tensors]:
     def forward(*inputs: Tensor) -> Tensors:
         return function(*inputs)
 
-    return _compile(forward)
+    return _build(forward, signature)
 
 
 @functools.cache
 def _backward_of(
-    function: Pure, wanted: tuple[bool, ...], signature: object
+    function: Pure, wanted: tuple[bool, ...], signature: Signature
 ) -> Callable[..., Tensors]:
-    def backward(gradients: Tensors, *inputs: Tensor) -> Tensors:
+    def backward(*tensors: Tensor) -> Tensors:
+        gradients, inputs = tensors[: -len(wanted)], tensors[-len(wanted) :]
+
         def of_wanted(*some: Tensor) -> Tensors:
             given = iter(some)
             return function(
@@ -221,7 +238,35 @@ def _backward_of(
         pull = torch.func.vjp(of_wanted, *needed)[1]
         return cast(Tensors, pull(gradients))
 
-    return _compile(backward)
+    return _build(backward, signature)
+
+
+def _build(function: Callable[..., Tensors], signature: Signature) -> Callable[..., Tensors]:
+    """As one C++ loop where that can be, else by torch's compiler."""
+    if backend == "auto" and all(kind.device == "cpu" for kind in signature):
+        try:
+            return _loop(function, signature)
+        except Unsupported as reason:
+            _log.debug("not a loop of our own: %s", reason)
+        except CannotCompile as reason:
+            _log.debug("our own loop does not compile: %s", reason)
+    return _compile(function)
+
+
+def _loop(function: Callable[..., Tensors], signature: Signature) -> Callable[..., Tensors]:
+    """The function as a C++ loop over all places."""
+    examples = [torch.zeros(kind.rows, dtype=kind.dtype) for kind in signature]
+    with torch.inference_mode(False), torch.enable_grad():
+        program = emit(function, examples)
+    kernel = load(program.text)
+
+    def run(*inputs: Tensor) -> Tensors:
+        places = next(x.shape[1] for x in inputs if x.dim())
+        results = tuple(torch.empty((rows, places), dtype=dtype) for rows, dtype in program.results)
+        kernel(inputs, results, places)
+        return results
+
+    return run
 
 
 def _compile(function: Callable[..., Tensors]) -> Callable[..., Tensors]:
@@ -234,12 +279,18 @@ def _compile(function: Callable[..., Tensors]) -> Callable[..., Tensors]:
     name = f"{function.__name__}_{next(_numbers)}"
     code = function.__code__.replace(co_name=name, co_qualname=name)
     own = types.FunctionType(code, function.__globals__, name, None, function.__closure__)
-    return torch.compile(own, fullgraph=True, backend=backend)
+    made = torch.compile(own, fullgraph=True, backend="inductor" if backend == "auto" else backend)
+    return lambda *tensors: made(*_varying(tensors))
 
 
-def _signature(inputs: Tensors) -> object:
-    """What needs a compilation of its own: precisions and the device."""
-    return (inputs[0].device.type, *(tensor.dtype for tensor in inputs))
+def _signature(inputs: Tensors) -> Signature:
+    """What needs a compilation of its own."""
+    return tuple(
+        Kind(tensor.device.type, tensor.dtype, (len(tensor), *(1,) * (tensor.dim() - 1)))
+        if tensor.dim()
+        else Kind(tensor.device.type, tensor.dtype, ())
+        for tensor in inputs
+    )
 
 
 def _varying(tensors: Tensors) -> Tensors:

@@ -168,7 +168,8 @@ class _Spike(torch.autograd.Function):
 
 
 def _step(x: Tensor, at_equality: bool) -> Tensor:
-    return torch.where(x >= 0 if at_equality else x > 0, 1.0, x.clamp_min(0))  # NaN stays NaN
+    silent = torch.where(x < 0 if at_equality else x <= 0, 0.0, math.nan)  # NaN stays NaN
+    return torch.where(x >= 0 if at_equality else x > 0, 1.0, silent).to(x.dtype)
 
 
 def spike(x: Tensor, surrogate: Surrogate, at_equality: bool = False) -> Tensor:
