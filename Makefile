@@ -2,10 +2,12 @@
 #   PYTHON=python3.11   the interpreter for a new .venv (3.11 or newer)
 #   JOBS=2              test processes
 #   TABLE=name          make bench: only benchmarks/name.py
+#   BENCH=--quick       make bench: options of the scripts (--quick, --rounds 3, --no-peers)
 
 PYTHON ?= python3
 JOBS ?= 2
 TABLE ?=
+BENCH ?=
 
 BIN := .venv/bin
 STAMP := .venv/.spikedistill-setup
@@ -39,9 +41,11 @@ test: $(STAMP) ## all that CI runs: style, types, layers, tests, doctests
 check: $(STAMP) ## the fast part: style, types, layers, conventions
 	@$(MAKE) -k lint types house
 
-bench: $(STAMP) ## the measurements of benchmarks/ (TABLE=name for one)
-	@set -e; for table in $(or $(TABLE:%=benchmarks/%.py),$(wildcard benchmarks/[a-z]*.py)); do \
-	  echo "== $$table"; $(BIN)/python $$table; done
+bench: $(STAMP) ## the measurements of benchmarks/, in docs/performance.md (TABLE=name for one)
+	@failed=; for table in $(or $(TABLE:%=benchmarks/%.py),$(wildcard benchmarks/[a-z]*.py)); do \
+	  echo "== $$table"; $(BIN)/python $$table $(BENCH) || failed="$$failed $$table"; done; \
+	$(BIN)/python benchmarks/_page.py || failed="$$failed docs/performance.md"; \
+	[ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 clean: ## remove caches and builds; runs/ and .venv stay
 	@rm -rf build dist src/*.egg-info .pytest_cache .ruff_cache

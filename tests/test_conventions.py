@@ -16,6 +16,7 @@ LONGEST_FUNCTION = 40  # lines of the body, without the docstring and the signat
 
 # Tests that belong to no single source file; everything in tests/contracts/ is one of them too.
 CROSS_CUTTING = {
+    "tests/test_benchmarks.py",
     "tests/test_conventions.py",
     "tests/test_layering.py",
     "tests/test_public_names.py",

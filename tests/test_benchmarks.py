@@ -1,0 +1,209 @@
+"""The harness of benchmarks/: turns, medians, tables, the page, and one table from start to end."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from torch import nn
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+Get = Callable[[str], ModuleType]
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Get]:
+    """Modules of benchmarks/ by name, forgotten afterwards: their names are common words."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    yield importlib.import_module
+    own = {file.stem for file in BENCHMARKS.glob("*.py")}
+    for name in own & (set(sys.modules) - before):
+        del sys.modules[name]
+
+
+def run(table: str, *arguments: str, cwd: Path, **environment: str) -> Path:
+    """Run a table in a process of its own; where its JSON lies."""
+    command = [sys.executable, str(BENCHMARKS / f"{table}.py"), *arguments]
+    subprocess.run(command, cwd=cwd, env=os.environ | environment, check=True)
+    return cwd / f"build/bench/quick/{table}.json"
+
+
+class Clock:
+    """A clock that only steps move."""
+
+    now = 0.0
+
+    def step(self, *seconds: float) -> Callable[[], None]:
+        """A step that takes these seconds, one after the other."""
+        left = iter(seconds)
+
+        def run() -> None:
+            self.now += next(left)
+
+        return run
+
+
+@pytest.fixture
+def clock(module: Get, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module("_bench").time, "perf_counter", lambda: clock.now)
+    return clock
+
+
+def test_every_step_has_one_counted_turn_a_round(module: Get, clock: Clock) -> None:
+    bench = module("_bench")
+    steps = {"a": clock.step(9.0, 1.0, 2.0, 4.0), "b": clock.step(9.0, 2.0, 2.0, 2.0)}
+    times = bench.run_turns(steps, bench.Limit(rounds=3, seconds=1e9))
+    assert times == {"a": [1e3, 2e3, 4e3], "b": [2e3, 2e3, 2e3]}
+    a, b = bench.summary(times, "b", T=4)
+    assert (a["median_ms"], a["lowest_ms"], a["quartiles_ms"]) == (2e3, 1e3, [1.5e3, 3e3])
+    assert (a["T"], a["rounds"], a["ratio"], a["ratio_of_pairs"]) == (4, 3, 1.0, 1.0)
+    assert b["quartiles_ms"] == [2e3, 2e3]
+
+
+def test_who_begins_changes_and_calls_before_a_turn_do_not_count(module: Get, clock: Clock) -> None:
+    bench, order = module("_bench"), []
+    steps = {name: lambda name=name: order.append(name) for name in "abc"}
+    times = bench.run_turns(steps, bench.Limit(rounds=2, seconds=1e9), before=1)
+    assert "".join(order) == "abc" + "aabbcc" + "bbccaa"
+    assert {len(values) for values in times.values()} == {2}
+
+
+def test_turns_end_when_the_time_is_over_but_not_before_some_rounds(
+    module: Get, clock: Clock
+) -> None:
+    bench = module("_bench")
+    steps = {"a": clock.step(*[1.0] * 9)}
+    assert len(bench.run_turns(steps, bench.Limit(8, seconds=4.5))["a"]) == 5
+    steps = {"a": clock.step(*[1.0] * 9)}
+    assert len(bench.run_turns(steps, bench.Limit(8, seconds=0.0, at_least=2))["a"]) == 2
+
+
+def test_the_text_of_a_table(module: Get) -> None:
+    bench = module("_bench")
+    rows = bench.summary({"ours": [5.0, 6.0, 7.0], "ANN": [12.0, 12.0, 12.0]}, "ANN")
+    assert bench.times_table("step", rows, "ANN").splitlines() == [
+        "| step | median, ms | lowest | quartiles | rounds | x ANN | median of ratios |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| ours | 6.00 | 5.00 | 5.50 - 6.50 | 3 | 0.50 | 0.50 |",
+        "| ANN | 12.0 | 12.0 | 12.0 - 12.0 | 3 | 1.00 | 1.00 |",
+    ]
+
+
+def test_quick_results_stay_apart_and_rounds_are_checked(module: Get) -> None:
+    bench = module("_bench")
+    quick = bench.options("A table.", "step", 7, 1.0, ["--quick"])
+    whole = bench.options("A table.", "step", 7, 1.0, ["--rounds", "2"])
+    assert (str(quick.out), quick.limit.rounds) == ("build/bench/quick/step.json", 1)
+    assert (str(whole.out), whole.limit.rounds) == ("build/bench/step.json", 2)
+    assert whole.limit.at_least == 2
+    with pytest.raises(SystemExit):
+        bench.options("A table.", "step", 7, 1.0, ["--rounds", "0"])
+
+
+def test_the_share_of_a_copy(module: Get) -> None:
+    rows = [
+        {"name": "ours", "median_ms": 5.0},
+        {"name": "copy into a buffer", "median_ms": 1.0},
+        {"name": "copy into fresh memory", "median_ms": 2.0},
+    ]
+    module("layer").shares(rows, tensors=5)  # a copy moves 2 tensors: at its speed 2.5 ms
+    assert rows[0]["share_of_buffer"] == 0.5
+    assert rows[0]["share_of_fresh"] == 1.0
+
+
+def test_tables_replace_what_stands_between_their_markers(module: Get) -> None:
+    page = module("_page")
+    text = "a\n<!-- bench:x -->\nold\n<!-- /bench -->\nb\n<!-- bench:y -->\nkept\n<!-- /bench -->\n"
+    filled = page.filled(text, {"x": "new\n"})
+    assert filled == text.replace("old", "\nnew\n")
+    assert page.filled(filled, {"x": "new\n"}) == filled
+    with pytest.raises(ValueError, match="no place for the table z"):
+        page.filled(text, {"z": ""})
+    with pytest.raises(ValueError, match=r"without its <!-- /bench -->: x"):
+        page.filled("<!-- bench:x -->\n<!-- bench:y -->\n<!-- /bench -->\n", {})
+
+
+def test_every_table_has_a_place_on_the_page(module: Get) -> None:
+    text = (BENCHMARKS.parent / "docs/performance.md").read_text("utf-8")
+    tables = {file.stem: "" for file in BENCHMARKS.glob("[a-z]*.py")}
+    assert len(tables) == 7
+    module("_page").filled(text, tables)  # raises where one has none
+
+
+def test_what_is_saved_for_backward_is_counted_by_kind(module: Get) -> None:
+    saved = module("_saved")
+    network = nn.Sequential(nn.Linear(3, 4, bias=False), nn.Sigmoid(), nn.Threshold(0.5, 0.0))
+    inputs = torch.tensor([[0.0, 1.0, 1.0]] * 2)
+
+    def step() -> None:
+        network(inputs).sum().backward()
+
+    found = saved.saved_by_kind(network, step)
+    assert dict(found) == {  # Threshold keeps its input, which Sigmoid keeps already
+        ("Linear", "float32", "spikes"): 2 * 3 * 4,
+        ("Sigmoid", "float32", "real"): 2 * 4 * 4,
+    }
+    assert saved.activations(network, (nn.Sigmoid,), step) == 2 * 4
+
+
+def test_a_copy_of_the_weights_in_bf16_is_no_value_of_a_neuron(module: Get) -> None:
+    saved = module("_saved")
+    network = nn.Sequential(nn.Conv2d(2, 3, 3, bias=False))
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            out = network(torch.rand(1, 2, 5, 5))
+        out.float().sum().backward()
+
+    found = saved.saved_by_kind(network, step)
+    assert found["Conv2d", "bfloat16", "weights"] == 3 * 2 * 3 * 3 * 2
+    assert found["Conv2d", "bfloat16", "real"] == 2 * 5 * 5 * 2
+
+
+def test_networks_without_others_do_the_work_they_say(module: Get) -> None:
+    networks = module("_networks")
+    every = networks.variants(None)
+    blueprint = importlib.import_module("spikedistill.models.resnet").resnet18
+
+    def small(activation: object) -> nn.Module:
+        return blueprint(activation, width=0.0625)
+
+    made = {name: networks.case(every[name], small, 2, 3, 8) for name in every}
+    assert len(made[networks.ANN].images) == 6
+    assert len(made[networks.EAGER].images) == 3
+    made[networks.EAGER].train()
+    gradients = [p.grad for p in made[networks.EAGER].module.parameters()]
+    assert all(g is not None and g.isfinite().all() for g in gradients)
+    networks.settle(made[networks.EAGER])
+    logits = made[networks.EAGER].infer()
+    assert logits.shape == (3, 10) and logits.std(0).min() > 0
+
+
+def test_the_table_data_runs_from_start_to_end(tmp_path: Path) -> None:
+    empty = tmp_path / "no-data"
+    file = run("data", "--quick", "--no-peers", cwd=tmp_path, SPIKEDISTILL_DATA=str(empty))
+    results = json.loads(file.read_text("utf-8"))
+    assert results["source"] == "random images of the same shape"
+    assert results["quick"] and results["machine"]["torch"] == torch.__version__
+    for row in results["rows"]:
+        assert row["images_per_s"] == pytest.approx(256e3 / row["median_ms"], rel=0.01)
+    table = file.with_suffix(".md").read_text("utf-8")
+    assert all(f"| {row['name']} |" in table for row in results["rows"])
+
+
+@pytest.mark.compiled
+def test_the_table_step_runs_from_start_to_end(tmp_path: Path) -> None:
+    file = run("step", "--quick", "--no-peers", cwd=tmp_path)
+    results = json.loads(file.read_text("utf-8"))
+    names = {row["name"] for row in results["rows"] if row["network"] == "ResNet-19"}
+    assert names == {"ANN on T x B images", "spikedistill", "spikedistill, eager"}
