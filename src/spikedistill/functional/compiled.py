@@ -25,6 +25,7 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from spikedistill.functional.emit import Unsupported, emit
 from spikedistill.functional.native import CannotCompile, load
+from spikedistill.functional.recall import can_fire_again
 
 Tensors = tuple[Tensor, ...]
 
@@ -96,7 +97,10 @@ def call(function: Pure, *inputs: Tensor) -> Tensors:
     fixed.
     """
     if _can_compile(function, inputs):
-        return cast(Tensors, _Compiled.apply(function, *inputs))
+        results = cast(Tensors, _Compiled.apply(function, *inputs))
+        constants = tuple(x.detach() for x in inputs)
+        can_fire_again(results[0], lambda: _forward(function, *constants)[0])
+        return results
     return _eager(function, *inputs)
 
 
@@ -153,11 +157,7 @@ class _Compiled(torch.autograd.Function):
     def forward(ctx: Any, function: Pure, *inputs: Tensor) -> Tensors:
         ctx.function = function
         ctx.save_for_backward(*inputs)
-        return _attempt(
-            function,
-            lambda: _forward_of(function, _signature(inputs))(*inputs),
-            lambda: _eager(function, *inputs),
-        )
+        return _forward(function, *inputs)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -177,6 +177,14 @@ class _Compiled(torch.autograd.Function):
         else:
             found = iter(_attempt(function, compiled_pull, recomputed))
         return None, *(next(found) if want else None for want in wanted)
+
+
+def _forward(function: Pure, *inputs: Tensor) -> Tensors:
+    return _attempt(
+        function,
+        lambda: _forward_of(function, _signature(inputs))(*inputs),
+        lambda: _eager(function, *inputs),
+    )
 
 
 def _attempt(
