@@ -199,6 +199,11 @@ class Tapped(nn.Module):
             )
         return outputs, {name: value.unflatten(0, (-1, size)) for name, value in taps.items()}
 
+    def forget(self) -> None:
+        """Drop what the call under way has recorded so far: its network is run once more."""
+        if self._record is not None:
+            self._record.clear()
+
     def close(self) -> None:
         """Remove the hooks."""
         for hook in self._hooks:

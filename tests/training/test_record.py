@@ -57,8 +57,8 @@ def test_a_record_that_would_not_fit_is_refused_with_both_numbers(monkeypatch):
     index = torch.arange(2)
     monkeypatch.setattr(record, "available", lambda device: 2 * 483_999)
     message = (
-        r"of the role 'teacher' would take 472.7 KiB \(1000 samples of 484 B\), more than 472.7 KiB, "
-        r"50% of the memory that is available; set record: false for it"
+        r"of the role 'teacher' would take 472.7 KiB \(1000 samples of 484 B\), more than "
+        r"472.7 KiB, 50% of the memory that is available; set record: false for it"
     )
     with pytest.raises(SpikedistillError, match=message):
         Record("teacher", 1000).answer(index, lambda: values(index))

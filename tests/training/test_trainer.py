@@ -17,6 +17,7 @@ from spikedistill.data import Augment, Loader, Split, data_set, direct, encoder
 from spikedistill.methods.cross_entropy import CrossEntropy
 from spikedistill.methods.logit_kd import LogitKD
 from spikedistill.neurons.lif import LIF
+from spikedistill.training import whole_model
 from spikedistill.training.distiller import Distiller, describe
 from spikedistill.training.interrupt import Interrupted
 from spikedistill.training.progress import Silent
@@ -223,6 +224,16 @@ def test_a_recorded_teacher_runs_in_the_first_epoch_only_and_teaches_the_same(tm
 def test_what_changes_between_visits_cannot_be_recorded(tmp_path, options, message):
     with pytest.raises(SpikedistillError, match=message):
         fit(*taught(True, **options), RunFolder(tmp_path))
+
+
+@pytest.mark.compiled
+def test_a_whole_network_under_the_compiler_learns(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(whole_model, "backend", "aot_eager")
+    before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    fitted = fit(*parts(compile="model"), RunFolder(tmp_path), seed=3)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == before + 1
+    assert fitted.history[-1]["losses"]["ce"] < fitted.history[0]["losses"]["ce"]
+    assert not [record for record in caplog.records if record.name == "spikedistill"]
 
 
 def test_a_loader_of_another_number_of_processes_is_refused(tmp_path):

@@ -276,7 +276,7 @@ class _Run:
 
     def compiling(self, cell: Cell) -> AbstractContextManager[None]:
         """Compile the loops of neurons, or not, as the phase says."""
-        wanted = self.recipe.settings(cell.phase).compile == "neurons"
+        wanted = self.recipe.settings(cell.phase).compile != "off"
         return compiling(wanted and compile_is_on())
 
     def one(self, cell: Cell) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from spikedistill.data import Encoder, direct, encoder
 from spikedistill.taps import Tapped, usable_taps
 from spikedistill.training.recompute import Recomputed
 from spikedistill.training.record import Record, Values
+from spikedistill.training.whole_model import WholeModel
 
 
 def describe(name: str, role: Role, images: Tensor, encoder: Encoder = direct) -> Spec:
@@ -83,7 +84,8 @@ class Distiller(nn.Module):
         for network, learns in zip(networks, self._learning, strict=True):
             network.requires_grad_(learns)
         self.generator: torch.Generator | None = None
-        self._recomputed: dict[int, Recomputed] = {}
+        self._ways: dict[int, Recomputed | WholeModel] = {}
+        """How networks that learn are run where that is not the ordinary way, by place."""
         self._records: dict[str, Record] = {}
         self.train()
 
@@ -110,7 +112,15 @@ class Distiller(nn.Module):
         """
         for name, role in self.roles.items():
             if role.trainable:
-                self._recomputed[self.place[name]] = Recomputed(role.network, name)
+                self._ways[self.place[name]] = Recomputed(role.network, name)
+
+    def compile_networks(self) -> None:
+        """Let the compiler run whole networks that learn, as far as it can."""
+        for name, role in self.roles.items():
+            if role.trainable:
+                tapped = self.tapped[self.place[name]]
+                assert isinstance(tapped, Tapped)
+                self._ways[self.place[name]] = WholeModel(role.network, name, tapped.forget)
 
     def train(self, mode: bool = True) -> Distiller:
         """Training mode for what learns; guides stay in evaluation mode."""
@@ -172,12 +182,9 @@ class Distiller(nn.Module):
         if was != mode:
             tapped.network.train(mode)
         grad = role.trainable and torch.is_grad_enabled()
-        recomputed = self._recomputed.get(self.place[name]) if grad else None
+        way = self._ways.get(self.place[name]) if grad else None
         try:
-            with (
-                torch.set_grad_enabled(grad),
-                recomputed.during() if recomputed else nullcontext(),
-            ):
+            with torch.set_grad_enabled(grad), way.during() if way else nullcontext():
                 outputs, taps = tapped(encoded, role.timesteps)
         finally:
             if was != mode:

@@ -86,18 +86,26 @@ def _unpack(packed: tuple[Tensor, torch.dtype]) -> Tensor:
 def _second_run(
     unit: nn.Module, clocks: list[tuple[Temporal, int, bool]]
 ) -> Generator[None, None, None]:
-    """Time as it was in the first run, and running statistics on copies that are thrown away."""
+    """Time as it was in the first run, and no trace in the running statistics."""
     now = [(layer, layer.timesteps, layer.expands) for layer, _, _ in clocks]
-    buffers = [(module, name) for module in unit.modules() for name in module._buffers]
-    kept = [module._buffers[name] for module, name in buffers]
     _set(clocks)
-    for module, name in buffers:
-        value = module._buffers[name]
+    try:
+        with throwaway_buffers(unit):
+            yield
+    finally:
+        _set(now)
+
+
+@contextmanager
+def throwaway_buffers(network: nn.Module) -> Generator[None, None, None]:
+    """Inside this block the buffers (running statistics) are copies, which are then dropped."""
+    buffers = [(module, name) for module in network.modules() for name in module._buffers]
+    kept = [module._buffers[name] for module, name in buffers]
+    for (module, name), value in zip(buffers, kept, strict=True):
         module._buffers[name] = None if value is None else value.clone()
     try:
         yield
     finally:
-        _set(now)
         for (module, name), value in zip(buffers, kept, strict=True):
             module._buffers[name] = value
 

@@ -35,7 +35,9 @@ class Settings:
     """Decay of a moving average of the weights, which is then what is evaluated and kept."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 autocast where this machine computes it faster."""
-    compile: Literal["neurons", "off"] = "neurons"
+    compile: Literal["neurons", "model", "off"] = "neurons"
+    """What the compiler gets: the loops of the neurons, or whole networks that learn (minutes
+    before the first step), of which it decides itself what to keep for the backward pass."""
     checkpoint: Literal["off", "stage"] = "off"
     """`stage`: networks that learn keep little for the backward pass but the inputs of the blocks
     of their stages, and run the blocks again in it: the same result for less memory and a second
@@ -54,6 +56,11 @@ class Settings:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
         if self.schedule == "step" and not self.milestones:
             raise ValueError("schedule: step needs milestones, for example [150, 180, 210]")
+        if self.compile == "model" and self.checkpoint == "stage":
+            raise ValueError(
+                "compile: model and checkpoint: stage both decide what is kept for the backward "
+                "pass; choose one of them"
+            )
         if self.ema is not None and not 0 < self.ema < 1:
             raise ValueError(f"ema is a decay between 0 and 1, not {self.ema}")
         if self.clip is not None and not self.clip > 0:

@@ -75,7 +75,7 @@ def fit(
     training = _Training(
         distiller, train, valid, settings, folder, seed, student, progress or Silent()
     )
-    compiled = compile_is_on() and settings.compile == "neurons"
+    compiled = compile_is_on() and settings.compile != "off"
     with stop_requests() as stop, compiling(compiled):
         return training.run(title, stop)
 
@@ -84,6 +84,8 @@ def _save_work(distiller: Distiller, train: Loader, settings: Settings) -> None:
     """Memory and work that settings and roles ask to be saved."""
     if settings.checkpoint == "stage":
         distiller.recompute_stages()
+    if settings.compile == "model":
+        distiller.compile_networks()
     if not any(role.record for role in distiller.roles.values()):
         return
     if train.augment is not None:
