@@ -3,7 +3,7 @@
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import pytest
@@ -13,6 +13,8 @@ from torch._dynamo.utils import counters
 from torch.utils.checkpoint import checkpoint
 
 from spikedistill.functional import compiled
+from spikedistill.functional.compiled import Tensors
+from spikedistill.functional.emit import Program, emit
 from spikedistill.functional.neuron import at_rest
 from spikedistill.functional.surrogate import Triangle, spike
 from spikedistill.neurons._base import Neuron
@@ -85,6 +87,28 @@ def test_every_t_and_size_is_compiled_and_none_falls_back(
                 neuron.eval().over(current.detach())
     assert compiled.calls == {"compiled": 3 * 3 * len(lengths)}
     assert graphs() - before == 2 * len(lengths)
+
+
+@pytest.mark.compiled
+@pytest.mark.usefixtures("on")
+def test_our_own_loops_are_written_once_per_t(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changing sizes, training and evaluation: two programs per T, whatever else changes."""
+    written: list[int] = []
+
+    def counting(function: Callable[..., Tensors], inputs: Sequence[Tensor]) -> Program:
+        written.append(len(inputs[0]))
+        return emit(function, inputs)
+
+    monkeypatch.setattr(compiled, "emit", counting)
+    neuron = LIF(tau=3.75)
+    for length in (1, 2, 5, 2, 1):
+        for shape in [(2, 3), (3, 4, 5, 5), (1, 130)]:
+            current = torch.randn(length, *shape).requires_grad_()
+            neuron.train().over(current).sum().backward()
+            with torch.inference_mode():
+                neuron.eval().over(current.detach())
+    assert written == [1, 1, 2, 2, 5, 5]
+    assert compiled.calls == {"compiled": 5 * 3 * 3}
 
 
 @pytest.mark.compiled
@@ -280,6 +304,32 @@ def test_what_cannot_be_compiled_runs_eagerly_with_one_line(
     assert line.startswith("the loop over time of Unlucky runs several times slower")
     assert "SPIKEDISTILL_COMPILE=0" in line
     assert compiled.calls == {"eager": 3, "compiled": 3}
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.parametrize(
+    ("problem", "remedy"),
+    [
+        (RuntimeError("Cannot find a working triton installation"), "pip install triton"),
+        (RuntimeError("CppCompileError: C++ compile error"), "apt install g++ python3-dev"),
+        (ValueError("too\nmuch"), "could not be compiled (ValueError: too)"),
+    ],
+)
+def test_the_line_says_what_to_do(
+    problem: Exception,
+    remedy: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(compiled, "_refused", set())
+    monkeypatch.setattr(compiled, "_forward_of", fails)
+    with caplog.at_level(logging.WARNING, "spikedistill"):
+        assert LIF(tau=5.0).over(torch.ones(2, 3)).tolist() == [[0.0] * 3, [1.0] * 3]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert remedy in line
 
 
 @pytest.mark.compiled

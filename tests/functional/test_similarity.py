@@ -38,3 +38,15 @@ def test_attention_is_a_softmax_over_the_guide_layers():
     keys = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).view(1, 1, 2, 2)
     expected = torch.tensor([1.0, 0.0]).softmax(0)
     torch.testing.assert_close(layer_attention(queries, keys)[0, 0, 0], expected)
+
+
+def test_attention_over_the_pairs_that_are_kept_is_the_softmax_of_their_scores():
+    queries, keys = torch.randn(2, 3, 2, 4).double(), torch.randn(1, 3, 3, 4).double()
+    keys.requires_grad_()
+    kept = torch.tensor([[True, False, True], [False, False, True]])
+    found = layer_attention(queries, keys, kept)
+    pair = torch.stack([(queries[:, :, 0] * keys[:, :, j]).sum(-1) for j in (0, 2)], -1)
+    torch.testing.assert_close(found[:, :, 0, [0, 2]], pair.softmax(-1))
+    assert found[:, :, 0, 1].eq(0).all() and found[:, :, 1].eq(torch.tensor([0.0, 0, 1])).all()
+    (found * torch.rand_like(found)).sum().backward()
+    assert keys.grad[:, :, 1].eq(0).all() and keys.grad[:, :, 0].ne(0).all()

@@ -139,6 +139,8 @@ def _refuse(function: Pure, problem: Exception) -> None:
             "the C++ compiler failed; install it with the headers of Python "
             f"(`apt install g++ python3-dev`); it said: {first}"
         )
+    elif "triton" in str(problem).lower():
+        reason = f"Triton is missing or does not work (`pip install triton`): {first}"
     else:
         reason = f"it could not be compiled ({what}: {first})"
     _refused.add(function.kind)

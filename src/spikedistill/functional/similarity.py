@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spikedistill.functional.precision import at_least_float32
@@ -29,11 +30,15 @@ def unit(rows: Float[Tensor, "*row D"]) -> Float[Tensor, "*row D"]:
 
 
 def layer_attention(
-    queries: Float[Tensor, "T B I D"], keys: Float[Tensor, "S B J D"]
+    queries: Float[Tensor, "T B I D"],
+    keys: Float[Tensor, "S B J D"],
+    kept: Bool[Tensor, "I J"] | None = None,
 ) -> Float[Tensor, "T B I J"]:
     """`a[t, b, i, :] = softmax over j of <queries[t, b, i], keys[t, b, j]>`, not scaled by sqrt(D).
 
     Keys with one step (S = 1) serve every step of the queries. SASTC, equation of the attention.
+    With `kept`, the softmax is over the pairs that are kept; the others get the attention 0, and
+    their scores a gradient of 0. Every i must keep a j.
 
     Example:
         >>> import torch
@@ -41,4 +46,7 @@ def layer_attention(
         >>> layer_attention(queries, keys)[0, 0, 0]
         tensor([0.2000, 0.2000, 0.2000, 0.2000, 0.2000])
     """
-    return (queries @ keys.mT).softmax(-1)
+    scores = queries @ keys.mT
+    if kept is not None:
+        scores = scores.masked_fill(~kept, -torch.inf)
+    return scores.softmax(-1)
