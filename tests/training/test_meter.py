@@ -1,34 +1,79 @@
-"""Sums over an epoch."""
+"""Sums over an epoch, read at once or later."""
 
 import pytest
 import torch
 
 from spikedistill.core.trace import Batch
 from spikedistill.training import meter
+from spikedistill.training.meter import Fault, Meter
+
+CPU = torch.device("cpu")
+GOOD, BAD = torch.tensor(1.0), torch.tensor(float("nan"))
+
+
+def note(taker: Meter, step: int, targets: torch.Tensor, outputs=None, total=GOOD, **parts) -> None:
+    batch = Batch(torch.zeros(len(targets), 1), targets)
+    outputs = torch.eye(3).expand(2, 3, 3)[:, : len(targets)] if outputs is None else outputs
+    taker.note((4, step), batch, total, parts, outputs)
 
 
 def test_means_weigh_batches_by_their_size():
     sums: dict[str, float] = {}
-    outputs = torch.eye(3).expand(2, 3, 3)
-    meter.add(sums, Batch(torch.zeros(3, 1), torch.tensor([0, 1, 0])), {"ce": torch.tensor(1.0)},
-              outputs)  # fmt: skip
-    meter.add(sums, Batch(torch.zeros(1, 1), torch.tensor([0])), {"ce": torch.tensor(5.0)},
-              outputs[:, :1])  # fmt: skip
+    taker = Meter(CPU)
+    note(taker, 0, torch.tensor([0, 1, 0]), ce=torch.tensor(1.0))
+    note(taker, 1, torch.tensor([0]), ce=torch.tensor(5.0))
+    assert taker.read(sums) is None
     assert meter.losses(sums) == {"ce": 2.0}
     assert meter.accuracy(sums) == pytest.approx(75.0)
 
 
 def test_soft_targets_count_by_their_largest_class():
     sums: dict[str, float] = {}
+    taker = Meter(CPU)
     soft = torch.tensor([[0.1, 0.9], [0.8, 0.2]])
-    meter.add(sums, Batch(torch.zeros(2, 1), soft), {}, torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]))
+    note(taker, 0, soft, torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]))
+    taker.read(sums)
     assert meter.accuracy(sums) == pytest.approx(50.0)
 
 
-def test_the_faulty_term_is_named():
-    good, bad = torch.tensor(1.0), torch.tensor(float("nan"))
-    assert meter.blame(good, {"ce": good}) is None
-    assert meter.blame(bad, {"ce": good, "sastc": bad}) == "the term 'sastc' became nan"
-    assert meter.blame(torch.tensor(torch.inf), {"ce": good}) == (
-        "the weighted sum of all terms became inf"
-    )
+def test_reading_late_gives_the_same_sums_to_the_last_bit():
+    found = []
+    for late in (False, True):
+        sums: dict[str, float] = {}
+        taker = Meter(CPU)
+        generator = torch.Generator().manual_seed(0)
+        for step in range(20):
+            loss = torch.rand((), generator=generator)
+            note(taker, step, torch.tensor([0, 2]), ce=loss, kd=loss.bfloat16() * 3)
+            if not late:
+                taker.read(sums)
+        taker.read(sums)
+        found.append(sums)
+    assert found[0] == found[1]
+
+
+def test_nothing_read_twice():
+    sums: dict[str, float] = {}
+    taker = Meter(CPU)
+    note(taker, 0, torch.tensor([0]), ce=GOOD)
+    taker.read(sums)
+    taker.read(sums)
+    assert sums == {"samples": 1.0, "loss.ce": 1.0, "hits": 1.0}
+
+
+def test_the_first_fault_is_named_with_its_place():
+    taker = Meter(CPU)
+    note(taker, 7, torch.tensor([0]), ce=GOOD)
+    note(taker, 8, torch.tensor([0]), total=BAD, ce=GOOD, sastc=BAD)
+    note(taker, 9, torch.tensor([0]), total=BAD, ce=BAD)
+    sums: dict[str, float] = {}
+    assert taker.read(sums) == Fault(4, 8, "the term 'sastc' became nan")
+    assert sums["samples"] == 1
+    note(taker, 0, torch.tensor([0]), total=torch.tensor(torch.inf), ce=GOOD)
+    assert taker.read({}) == Fault(4, 0, "the weighted sum of all terms became inf")
+
+
+def test_a_cpu_is_read_after_each_step_and_a_gpu_now_and_then():
+    assert Meter(CPU).due
+    assert not Meter(torch.device("cuda")).due
+    assert Meter(torch.device("cuda"), every=0.0).due

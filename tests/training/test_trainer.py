@@ -17,9 +17,10 @@ from spikedistill.data import Augment, Loader, Split, data_set, direct, encoder
 from spikedistill.methods.cross_entropy import CrossEntropy
 from spikedistill.methods.logit_kd import LogitKD
 from spikedistill.neurons.lif import LIF
-from spikedistill.training import whole_model
+from spikedistill.training import trainer, whole_model
 from spikedistill.training.distiller import Distiller, describe
 from spikedistill.training.interrupt import Interrupted
+from spikedistill.training.meter import Meter
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
 from spikedistill.training.settings import Settings
@@ -130,6 +131,35 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_state(tmp_pat
     with pytest.raises(NonFiniteLoss, match=r"the term 'ce' became nan in epoch 1, step 3"):
         fit(distiller, loader, valid, settings, folder, seed=3)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def reading_late(monkeypatch):
+    """The meter as on a GPU, with no reading before something is kept."""
+    monkeypatch.setattr(trainer, "Meter", lambda device: Meter(device, every=1e9))
+
+
+def test_a_meter_that_is_read_late_changes_nothing(tmp_path, monkeypatch):
+    at_once = fit(*parts(), RunFolder(tmp_path / "once"), seed=3)
+    reading_late(monkeypatch)
+    late = fit(*parts(), RunFolder(tmp_path / "late"), seed=3)
+    assert same(at_once.network, late.network)
+    assert untimed(at_once.history) == untimed(late.history)
+
+
+def test_a_fault_that_is_read_late_still_stops_the_run_before_anything_is_kept(
+    tmp_path, monkeypatch
+):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(Interrupted):
+        fit(*parts(), folder, seed=3, progress=StopAfter(2))
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    reading_late(monkeypatch)
+    distiller, loader, valid, settings = parts()
+    loader.augment = lambda images, targets, _generator: (images * float("nan"), targets)
+    with pytest.raises(NonFiniteLoss, match=r"the term 'ce' became nan in epoch 1, step 3"):
+        fit(distiller, loader, valid, settings, folder, seed=3)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert not (tmp_path / "metrics.jsonl").exists()
 
 
 def test_weights_that_a_last_step_broke_do_not_replace_the_last_good_state(tmp_path):

@@ -21,6 +21,7 @@ from spikedistill.training.checkpoint import State
 from spikedistill.training.distiller import Distiller
 from spikedistill.training.evaluate import evaluate
 from spikedistill.training.interrupt import Interrupted, Stop, stop_requests
+from spikedistill.training.meter import Meter
 from spikedistill.training.optim import build_optimizer, learning_rate
 from spikedistill.training.precision import resolve
 from spikedistill.training.progress import Silent
@@ -136,6 +137,7 @@ class _Training:
             Average(distiller, settings.ema, self.state.average) if settings.ema else None
         )
         self.module, self.optimizer = self.engine.prepare(distiller, optimizer)
+        self.meter = Meter(self.engine.device)
         self.saved = time.monotonic()
 
     def _restored(self) -> State:
@@ -188,9 +190,10 @@ class _Training:
         batch = replace(batch.to(device), progress=share)
         with torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32):
             loss, parts = self.module(batch)
-        if (fault := meter.blame(loss, parts)) is not None:
-            raise NonFiniteLoss(self._trouble(fault))
-        meter.add(state.sums, batch, parts, self.distiller.outputs[self.student])
+        outputs = self.distiller.outputs[self.student]
+        self.meter.note((state.epoch, state.step), batch, loss, parts, outputs)
+        if self.meter.due:
+            self._read_meter()
         self.engine.backward(loss)
         if settings.clip is not None:
             self.engine.clip_grad_norm_(self.module.parameters(), settings.clip)
@@ -200,11 +203,17 @@ class _Training:
             self.average.update()
         self.progress.step(state.epoch, meter.losses(state.sums), self.train.batch_size)
 
-    def _trouble(self, fault: str) -> str:
+    def _read_meter(self) -> None:
+        """Always before something is kept, so that what is kept comes from finite losses."""
+        fault = self.meter.read(self.state.sums)
+        if fault is not None:
+            raise NonFiniteLoss(self._trouble(fault.what, fault.epoch, fault.step))
+
+    def _trouble(self, what: str, epoch: int, step: int) -> str:
         return (
-            f"{fault} in epoch {self.state.epoch + 1}, step {self.state.step + 1}; training "
-            f"stopped and the last good state is kept in {self.folder.path}. Lower training.lr or "
-            "the term's weight, set training.clip, or use training.precision=fp32"
+            f"{what} in epoch {epoch + 1}, step {step + 1}; training stopped and the last good "
+            f"state is kept in {self.folder.path}. Lower training.lr or the "
+            "term's weight, set training.clip, or use training.precision=fp32"
         )
 
     def _interrupt(self) -> None:
@@ -216,12 +225,14 @@ class _Training:
 
     def _save(self) -> None:
         """Write the checkpoint (one process does)."""
+        self._read_meter()
         state = self.state
         state.precision = {torch.float32: "fp32", torch.bfloat16: "bf16"}[self.dtype]
         state.distiller = self.distiller.state_dict()
         for name, value in state.distiller.items():
             if not value.isfinite().all():  # the last step broke it: keep the state before
-                raise NonFiniteLoss(self._trouble(f"the weights {name!r} are no longer finite"))
+                what = f"the weights {name!r} are no longer finite"
+                raise NonFiniteLoss(self._trouble(what, state.epoch, state.step))
         state.optimizer = self.optimizer.state_dict()
         state.average = self.average.state if self.average else {}
         if self.engine.is_main_process:
@@ -230,6 +241,7 @@ class _Training:
 
     def _close_epoch(self) -> None:
         """Validate, log, keep the best model apart, save."""
+        self._read_meter()
         state = self.state
         share = (state.epoch + 1) / self.settings.epochs
         samples = state.sums["samples"] * self.engine.num_processes
