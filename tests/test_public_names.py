@@ -10,7 +10,7 @@ import spikedistill
 PUBLIC = """
     Batch CrossEntropy Distiller FitNet IF LIF LogitKD Loader Loss Needs Objective OverTime PLIF
     Probe Reference Role SASTC Schedule Spec Tapped Term Trace
-    data_set describe distill load spiking_twin
+    data_set deploy describe distill load spiking_twin
 """.split()
 
 HEAVY = ("accelerate", "kornia", "matplotlib", "sklearn", "typer")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spikedistill.core.trace import Trace as Trace
     from spikedistill.data import Loader as Loader
     from spikedistill.data import data_set as data_set
+    from spikedistill.export.deploy import deploy as deploy
     from spikedistill.methods.cross_entropy import CrossEntropy as CrossEntropy
     from spikedistill.methods.fitnet import FitNet as FitNet
     from spikedistill.methods.logit_kd import LogitKD as LogitKD
@@ -48,6 +49,7 @@ _HOMES = {
     "core.spec": ("Spec",),
     "core.trace": ("Batch", "Trace"),
     "data": ("Loader", "data_set"),
+    "export.deploy": ("deploy",),
     "methods.cross_entropy": ("CrossEntropy",),
     "methods.fitnet": ("FitNet",),
     "methods.logit_kd": ("LogitKD",),

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from spikedistill.cli import cite, doctor, evaluate, listing, resume, run, show
+from spikedistill.cli import cite, deploy, doctor, evaluate, listing, plan, resume, run, show
 
 app = typer.Typer(
     name="spikedistill",
@@ -44,7 +44,7 @@ def _top(
         os.environ["SPIKEDISTILL_DEBUG"] = "1"
 
 
-for module in (run, resume, evaluate, listing, show, cite, doctor):
+for module in (run, plan, resume, evaluate, deploy, listing, show, cite, doctor):
     app.command(name=module.NAME, epilog=f"Example: [bold]{module.EXAMPLE}[/bold]")(module.command)
 
 

@@ -1,0 +1,188 @@
+"""`spikedistill deploy`: a trained network made ready to answer, as a file for other programs."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spikedistill.cli._shield import console, shielded
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from spikedistill.export.deploy import Deployed
+    from spikedistill.recipes.rebuild import Saved
+
+NAME = "deploy"
+EXAMPLE = "spikedistill deploy runs/digits-sastc --out digits.onnx --weights int8 --evaluate"
+_WEIGHTS = ("float", "bfloat16", "int8")
+_TIMED = 20
+"""Calls of which the median is shown."""
+
+
+@shielded
+def command(
+    path: Annotated[
+        Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run, a cell of one, or its model.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The ONNX file to write (.onnx); default: none.")
+    ] = None,
+    weights: Annotated[str, typer.Option(help="float, bfloat16 or int8.")] = "float",
+    timesteps: Annotated[
+        int | None, typer.Option("--timesteps", "-T", min=1, help="Default: as trained.")
+    ] = None,
+    judge: Annotated[
+        bool, typer.Option("--evaluate", help="Accuracy on the test split, before and after.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 128,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where data lie; default $SPIKEDISTILL_DATA, else ./data.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Fold norms, compute the stem once, optionally int8; write ONNX; say what it brought."""
+    _check(out, weights)
+    from spikedistill.export.deploy import deploy
+    from spikedistill.recipes.rebuild import rebuild
+
+    saved = rebuild(path)
+    _check_encoder(saved)
+    steps = timesteps or saved.timesteps
+    images = _example(saved, data_dir, weights)
+    deployed = deploy(saved.network, images, weights=weights, timesteps=steps)  # type: ignore[arg-type]
+    found = {
+        "network": saved.card["network"],
+        "weights": weights,
+        "timesteps": steps,
+        "before": _row(saved.network, images, steps),
+        "after": _row(deployed, images, steps),
+        "notes": list(deployed.notes),
+    }
+    if judge:
+        _judge(found, saved, deployed, steps, batch_size, data_dir)
+    if out is not None:
+        from spikedistill.export.onnx import to_onnx
+
+        found["file"] = str(to_onnx(deployed, out, images))
+        found["file_bytes"] = out.stat().st_size
+    print(json.dumps(found, indent=2)) if as_json else _show(found)
+
+
+def _check(out: Path | None, weights: str) -> None:
+    if weights not in _WEIGHTS:
+        raise typer.BadParameter(
+            f"{weights!r} is not one of {', '.join(_WEIGHTS)}", param_hint="--weights"
+        )
+    if out is None:
+        return
+    from spikedistill.export.onnx import check_form, require
+
+    check_form(out, weights)
+    require("onnx", "onnxscript")  # before any work is done
+
+
+def _check_encoder(saved: Saved) -> None:
+    from spikedistill.core.errors import SpikedistillError
+
+    if saved.card["encoder"] != "direct":
+        raise SpikedistillError(
+            f"{saved.path} was trained on inputs with {saved.card['encoder']} coding, and a "
+            "deployed network takes still images; train it with encoder: direct"
+        )
+
+
+def _example(saved: Saved, data_dir: Path | None, weights: str) -> Tensor:
+    """Images of the test split; random ones where it does not matter what they show."""
+    import torch
+
+    from spikedistill.data import Loader
+    from spikedistill.recipes.build import build_data
+    from spikedistill.recipes.entries import read_data
+
+    if weights != "int8":
+        generator = torch.Generator().manual_seed(0)
+        return torch.rand(8, *saved.card["facts"]["shape"], generator=generator)
+    data = build_data(read_data(saved.card["data"]), data_dir, saved.card["seed"])
+    return next(iter(Loader(data.test, 64).epoch(0))).inputs
+
+
+def _row(network: nn.Module, images: Tensor, steps: int) -> dict[str, Any]:
+    """Size and speed of a network."""
+    state = network.state_dict()
+    return {
+        "parameters": sum(value.numel() for value in state.values()),
+        "weight_bytes": sum(value.numel() * value.element_size() for value in state.values()),
+        "milliseconds_per_image": _latency(network, images[:1], steps),
+    }
+
+
+def _latency(network: nn.Module, image: Tensor, steps: int) -> float:
+    """Median time of a call with one image, in milliseconds, after two calls that do not count."""
+    import torch
+
+    from spikedistill.core.over_time import OverTime
+
+    ready = network if isinstance(network, OverTime) else OverTime(network, steps).eval()
+    times: list[float] = []
+    with torch.no_grad():
+        for _ in range(_TIMED + 2):
+            start = time.perf_counter()
+            ready(image)
+            times.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(times[2:])
+
+
+def _judge(
+    found: dict[str, Any],
+    saved: Saved,
+    deployed: Deployed,
+    steps: int,
+    batch_size: int,
+    data_dir: Path | None,
+) -> None:
+    """Accuracy of both networks on the test split."""
+    import torch
+
+    from spikedistill.data import Loader
+    from spikedistill.recipes.build import build_data
+    from spikedistill.recipes.entries import read_data
+    from spikedistill.training.evaluate import evaluate
+
+    data = build_data(read_data(saved.card["data"]), data_dir, saved.card["seed"])
+    loader = Loader(data.test, batch_size)
+    half = torch.bfloat16 if deployed.weights == "bfloat16" else torch.float32
+    before = evaluate(saved.network, loader, steps)
+    after = evaluate(deployed.graph, loader, steps, dtype=half)
+    found["data"], found["samples"] = data.name, before.samples
+    found["before"]["accuracy"] = before.accuracy[-1]
+    found["after"]["accuracy"] = after.accuracy[-1]
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from spikedistill.report.table import compact, percent
+
+    title = f"{found['network']}, T = {found['timesteps']}, {found['weights']} weights"
+    table = Table("", "as trained", "deployed", title=title)
+    rows = found["before"], found["after"]
+    table.add_row("parameters and buffers", *(compact(row["parameters"]) for row in rows))
+    table.add_row("size of the weights, kB", *(f"{row['weight_bytes'] / 1e3:.1f}" for row in rows))
+    table.add_row(
+        "ms for one image, here", *(f"{row['milliseconds_per_image']:.2f}" for row in rows)
+    )
+    if "samples" in found:
+        label = f"accuracy %, {found['samples']:,} test images of {found['data']}"
+        table.add_row(label, *(percent(row["accuracy"]) for row in rows))
+    out = console()
+    out.print(table)
+    for note in found["notes"]:
+        out.print(f"note: {note}", highlight=False, markup=False)
+    if "file" in found:
+        out.print(f"written: {found['file']}, {found['file_bytes'] / 1e3:.1f} kB", highlight=False)
