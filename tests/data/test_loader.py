@@ -5,7 +5,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.data import Loader, Split, augmentation
+from spikedistill.data import Loader, Split, _loader, augmentation
 
 
 def split(count=50):
@@ -155,3 +155,35 @@ def test_no_batch_at_all_gets_a_sentence(count, options):
 def test_impossible_numbers_get_a_sentence(options):
     with pytest.raises(SpikedistillError, match="a loader needs"):
         Loader(split(), **options)
+
+
+def test_data_kept_on_a_device_give_the_same_batches():
+    made = split()
+    plain = Loader(made, 16, seed=4, shuffle=True, augment=AUGMENT)
+    kept = Loader(made, 16, seed=4, shuffle=True, augment=AUGMENT, device="cpu")
+    assert all(equal(a, b) for a, b in zip(plain.epoch(2), kept.epoch(2), strict=True))
+    assert kept.device == torch.device("cpu")
+
+
+@pytest.mark.parametrize("policy", [None, "cifar10"])
+def test_batches_are_made_where_the_data_lie(policy):
+    # a device without numbers: whatever still lay on the CPU would not go together with it
+    augment = augmentation(
+        {"crop": 2, "flip": True, "cutout": 3, "mixup": 0.5, "autoaugment": policy}, classes=10
+    )
+    loader = Loader(split(), 16, shuffle=True, augment=augment)
+    assert loader.keep_on(torch.device("meta"))
+    batches = list(loader.epoch(0))
+    assert [tuple(batch.inputs.shape) for batch in batches] == [(16, 3, 8, 8)] * 3 + [(2, 3, 8, 8)]
+    for batch in batches:
+        assert {x.device.type for x in (batch.inputs, batch.targets, batch.index)} == {"meta"}
+        assert batch.inputs.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_data_that_are_too_many_or_lie_in_files_stay_where_they_are(monkeypatch):
+    made = split()
+    monkeypatch.setattr(_loader, "available", lambda device: 4 * made.images.nbytes - 4)
+    loader = Loader(made, 16)
+    assert not loader.keep_on(torch.device("cuda"), share=0.25)
+    assert loader.device == torch.device("cpu") and loader.split is made
+    assert not Loader(torch_data(made), 16).keep_on(torch.device("meta"))

@@ -22,10 +22,10 @@ def crop_at(
     """Cut H x W at `offsets` (row, column) out of each image padded by `pad` black pixels."""
     B, C, H, W = images.shape
     padded = F.pad(images, (pad, pad, pad, pad)).permute(0, 2, 3, 1).reshape(-1, C)
-    rows = offsets[:, :1] + torch.arange(H)
-    columns = offsets[:, 1:] + torch.arange(W)
+    rows = offsets[:, :1] + torch.arange(H, device=images.device)
+    columns = offsets[:, 1:] + torch.arange(W, device=images.device)
     wide = W + 2 * pad
-    image = torch.arange(B)[:, None, None] * (H + 2 * pad) * wide
+    image = torch.arange(B, device=images.device)[:, None, None] * (H + 2 * pad) * wide
     place = image + rows[:, :, None] * wide + columns[:, None, :]
     return padded[place.flatten()].view(B, H, W, C).permute(0, 3, 1, 2)
 
@@ -45,11 +45,10 @@ def cut_out(
 ) -> Float[Tensor, "B C H W"]:
     """Fill a square of side `length` around each centre (row, column), clipped at the borders."""
     low = centres - length // 2
-    inside = [
-        (torch.arange(side) >= low[:, i : i + 1])
-        & (torch.arange(side) < low[:, i : i + 1] + length)
-        for i, side in enumerate(images.shape[2:])
-    ]
+    inside: list[Tensor] = []
+    for i, side in enumerate(images.shape[2:]):
+        place, start = torch.arange(side, device=images.device), low[:, i : i + 1]
+        inside.append((place >= start) & (place < start + length))
     hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
     return torch.where(hole, fill[:, None, None], images)
 
@@ -92,20 +91,25 @@ class Augment:
     def __call__(
         self, images: Float[Tensor, "B C H W"], targets: Tensor, generator: torch.Generator
     ) -> tuple[Float[Tensor, "B C H W"], Tensor]:
-        """Augmented images in [0, 1], and their targets: probabilities `[B, K]` with Mixup."""
+        """Augmented images in [0, 1], and their targets: probabilities `[B, K]` with Mixup.
+
+        The generator draws on the CPU, so that images on any device are augmented alike.
+        """
         B, C, H, W = images.shape
+        device = images.device
         if self.crop is not None:
             offsets = torch.randint(2 * self.crop + 1, (B, 2), generator=generator)
-            images = crop_at(images, offsets, self.crop)
+            images = crop_at(images, offsets.to(device), self.crop)
         if self.flip:
-            images = flip_where(images, torch.rand(B, generator=generator) < 0.5)
+            mask = torch.rand(B, generator=generator) < 0.5
+            images = flip_where(images, mask.to(device))
         if self.autoaugment is not None:
             images = self.autoaugment(images, generator)
         if self.cutout is not None:
-            fill = torch.tensor(self.fill or (0.0,) * C)
+            fill = torch.tensor(self.fill or (0.0,) * C, device=device)
             for _ in range(self.holes):
                 centres = (torch.rand(B, 2, generator=generator) * torch.tensor([H, W])).long()
-                images = cut_out(images, centres, self.cutout, fill)
+                images = cut_out(images, centres.to(device), self.cutout, fill)
         if self.mixup is not None:
             return self._mixup(images, targets, self.mixup, generator)
         return images, targets
@@ -121,7 +125,8 @@ class Augment:
         # torch has no Beta distribution that takes a generator.
         seed = int(torch.randint(2**62, (), generator=generator))
         share = np.random.default_rng(seed).beta(alpha, alpha, len(images))
-        return mix(images, targets, partner, torch.from_numpy(share).float())
+        device = images.device
+        return mix(images, targets, partner.to(device), torch.from_numpy(share).float().to(device))
 
 
 def augmentation(

@@ -78,12 +78,14 @@ class AutoAugment:
             for number in operation[happens].unique().tolist():
                 mine = (happens & (operation == number)).nonzero().squeeze(1)
                 apply = list(OPERATIONS.values())[number]
-                bytes_[mine] = apply(bytes_[mine], share[mine])
+                here = mine.to(images.device)
+                bytes_[here] = apply(bytes_[here], share[mine])
         return bytes_.div_(255)
 
 
 # Every operation takes images of whole numbers 0..255 as float `[B, C, H, W]` and `share` `[B]`
-# in [-1, 1]: the magnitude as a share of its range, with a random sign.
+# in [-1, 1]: the magnitude as a share of its range, with a random sign. What follows from `share`
+# alone is computed on the CPU, where it lies, so that images on any device are warped alike.
 
 
 def shear_x(images: Tensor, share: Tensor) -> Tensor:
@@ -136,7 +138,7 @@ def contrast(images: Tensor, share: Tensor) -> Tensor:
 def sharpness(images: Tensor, share: Tensor) -> Tensor:
     """Blend with a smoothed image, borders kept: factor 0.1 to 1.9."""
     C = images.shape[1]
-    kernel = torch.ones(3, 3)
+    kernel = torch.ones(3, 3, device=images.device)
     kernel[1, 1] = 5
     smooth = images.clone()
     inner = F.conv2d(images, (kernel / 13).expand(C, 1, 3, 3), groups=C)
@@ -146,13 +148,13 @@ def sharpness(images: Tensor, share: Tensor) -> Tensor:
 
 def posterize(images: Tensor, share: Tensor) -> Tensor:
     """Keep the highest 8 to 4 bits of each value."""
-    step = 2.0 ** (4 * share.abs()).round()[:, None, None, None]
+    step = (2.0 ** (4 * share.abs()).round()[:, None, None, None]).to(images.device)
     return (images / step).floor() * step
 
 
 def solarize(images: Tensor, share: Tensor) -> Tensor:
     """Invert the values from a threshold on, 256 down to 0."""
-    threshold = (256 * (1 - share.abs()))[:, None, None, None]
+    threshold = (256 * (1 - share.abs()))[:, None, None, None].to(images.device)
     return torch.where(images < threshold, images, 255 - images)
 
 
@@ -174,7 +176,7 @@ def auto_contrast(images: Tensor, share: Tensor) -> Tensor:
 def equalize(images: Tensor, share: Tensor) -> Tensor:
     """Make the histogram of each channel flat."""
     flat = images.flatten(2).long()
-    counts = torch.zeros(*flat.shape[:2], 256, dtype=torch.long)
+    counts = torch.zeros(*flat.shape[:2], 256, dtype=torch.long, device=flat.device)
     counts.scatter_add_(2, flat, torch.ones_like(flat))
     # Pillow leaves the pixels of the highest value out of the step.
     highest = flat.amax(2, keepdim=True)
@@ -210,10 +212,12 @@ def _warp(images: Tensor, entries: dict[int, Any]) -> Tensor:
     """
     B, _, H, W = images.shape
     a, b, c, d, e, f = (
-        torch.as_tensor(entries.get(i, 1.0 if i in (0, 4) else 0.0)).expand(B)[:, None, None]
+        torch.as_tensor(entries.get(i, 1.0 if i in (0, 4) else 0.0))
+        .expand(B)[:, None, None]
+        .to(images.device)
         for i in range(6)
     )
-    y, x = (torch.arange(side) + 0.5 for side in (H, W))
+    y, x = (torch.arange(side, device=images.device) + 0.5 for side in (H, W))
     x, y = x[None, None, :], y[None, :, None]
     column = (a * x + b * y + c).floor().long()
     row = (d * x + e * y + f).floor().long()
@@ -225,7 +229,7 @@ def _warp(images: Tensor, entries: dict[int, Any]) -> Tensor:
 
 def _blend(other: Tensor, images: Tensor, share: Tensor) -> Tensor:
     """From `other` (factor 0) through `images` (factor 1) and beyond, in whole numbers."""
-    factor = (1 + 0.9 * share)[:, None, None, None]
+    factor = (1 + 0.9 * share)[:, None, None, None].to(images.device)
     return (other + factor * (images - other)).clamp_(0, 255).floor_()
 
 
@@ -233,5 +237,5 @@ def _grey(images: Tensor) -> Tensor:
     """Luma of ITU-R 601-2 in Pillow's whole-number form, `[B, 1, H, W]`."""
     if images.shape[1] == 1:
         return images
-    weights = torch.tensor([19595.0, 38470.0, 7471.0])[:, None, None]
+    weights = torch.tensor([19595.0, 38470.0, 7471.0], device=images.device)[:, None, None]
     return (((images * weights).sum(1, keepdim=True) + 32768) / 65536).floor()

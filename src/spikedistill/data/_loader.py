@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.memory import available
 from spikedistill.core.trace import Batch
 from spikedistill.data._dataset import Samples, Split, length
 from spikedistill.data._images import as_image
@@ -48,6 +49,7 @@ class Loader:
         rank: int = 0,
         world: int = 1,
         workers: int = 0,
+        device: torch.device | str | None = None,
     ):
         """A loader.
 
@@ -61,6 +63,7 @@ class Loader:
             rank: which of the processes this is.
             world: how many processes there are.
             workers: processes that load a torch `Dataset`; images in memory need none.
+            device: where images in memory are kept, gathered and augmented (`keep_on`).
 
         Raises:
             SpikedistillError: if there is not a single batch.
@@ -94,6 +97,31 @@ class Loader:
                 f"{self.samples} samples do not fill one batch of {self.global_batch}: use a "
                 f"smaller batch_size, or more data"
             )
+        self.device = torch.device("cpu")
+        """Where the batches are made."""
+        if device is not None:
+            self.keep_on(torch.device(device))
+
+    def keep_on(self, device: torch.device, share: float = 1.0) -> bool:
+        """Copy images in memory to a device once; there batches are then gathered and augmented.
+
+        The batches stay the same: order and augmentation are drawn on the CPU.
+
+        Args:
+            device: where to.
+            share: of the device's free memory that the images may take.
+
+        Returns:
+            Whether batches are made there: not where samples come from a torch `Dataset`, nor
+            where the images are too many, and then everything stays as it is.
+        """
+        if not isinstance(self.split, Split):
+            return False
+        if device.type == "cuda" and self.split.images.nbytes > share * available(device):
+            return False
+        self.split = Split(self.split.images.to(device), self.split.labels.to(device))
+        self.device = device
+        return True
 
     def __len__(self) -> int:
         """Steps per epoch of this process."""
@@ -126,7 +154,7 @@ class Loader:
         order = torch.arange(self.samples)
         if self.shuffle:
             order = torch.randperm(self.samples, generator=seeded("order", self.seed, epoch))
-        batches = order[: self._used].split(self.global_batch)
+        batches = order[: self._used].to(self.device).split(self.global_batch)
         own = (batch.tensor_split(self.world)[self.rank] for batch in batches)
         return [index for index in own if len(index)]
 

@@ -78,8 +78,9 @@ def evaluate(
                 outputs = run_folded(network, inputs, timesteps, first)
             samples += outputs.shape[1]
             if isinstance(batch.targets, Tensor):
-                _check_classes(outputs, batch.targets)
-                accuracy.update(outputs.float().cpu(), batch.targets)
+                targets = batch.targets.cpu()
+                _check_classes(outputs, targets)
+                accuracy.update(outputs.float().cpu(), targets)
     percent = [100 * share for share in accuracy.shares]
     return Evaluation(percent, samples, firing.layers())
 

@@ -28,6 +28,9 @@ from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
 from spikedistill.training.settings import Settings
 
+DATA_SHARE = 0.25
+"""The share of a GPU's free memory that a split may take to lie there for the whole training."""
+
 
 class NonFiniteLoss(SpikedistillError):
     """A loss became NaN or infinite; the last good state is kept."""
@@ -124,6 +127,10 @@ class _Training:
             )
         self.distiller = distiller.to(self.engine.device)
         distiller.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.engine.device.type != "cpu":
+            for loader in (train, valid):  # each copies what it may take of what is then free
+                if loader is not None:
+                    loader.keep_on(self.engine.device, share=DATA_SHARE)
         self.train, self.valid, self.settings, self.folder = train, valid, settings, folder
         self.seed, self.student, self.progress = seed, student, progress
         self.role = distiller.roles[student]
