@@ -107,6 +107,30 @@ def test_rows_numbers_and_several_results() -> None:
 
 
 @pytest.mark.compiled
+@pytest.mark.parametrize("places", [1, 100, 30_000])
+def test_a_number_is_made_of_sums_over_all_places(places: int) -> None:
+    """As the gradient of a learned constant is; whatever the number of threads."""
+    x, scale = torch.randn(2, places), torch.tensor(0.3)
+
+    def function(x: Tensor, scale: Tensor) -> Tensors:
+        a, b = x.unbind(0)
+        return torch.stack([a * scale]), (a * b).sum() * (1 - scale) + b.sum()
+
+    program, before = emit(function, (x, scale)), torch.get_num_threads()
+    results = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        row, number = torch.empty(1, places), torch.empty(())
+        load(program.text)((x, scale), (row, number), places)
+        results.append(number)
+    torch.set_num_threads(before)
+    assert torch.equal(*results)
+    expected = (x[0].double() * x[1]).sum() * 0.7 + x[1].double().sum()
+    torch.testing.assert_close(results[0].double(), expected, rtol=1e-5, atol=1e-4)
+    assert program.results == ((1, torch.float32), (0, torch.float32))
+
+
+@pytest.mark.compiled
 def test_bfloat16_is_rounded_to_even_as_torch_does() -> None:
     x = torch.tensor([[1.00390625, 1.01171875, 3.3895e38, float("nan"), -0.2]])
     program = emit(lambda x: (torch.stack([(x.unbind(0)[0] * 1).bfloat16()]),), (x,))
@@ -119,11 +143,12 @@ def test_bfloat16_is_rounded_to_even_as_torch_does() -> None:
 @pytest.mark.parametrize(
     ("function", "what"),
     [
-        (lambda x: (x.sum(1, keepdim=True),), "sum"),
+        (lambda x: (x.sum(1, keepdim=True),), "sum of a whole block"),
+        (lambda x: (torch.stack([x.unbind(0)[0] / x.unbind(0)[1].sum()]),), "depend on a sum"),
         (lambda x: (x * 2,), "mul of a whole block"),
         (lambda x: (torch.stack([x.unbind(0)[0].erf()]),), "erf"),
         (lambda x: (torch.stack([x.unbind(0)[0].half()]),), "float16"),
-        (lambda x: (x.unbind(0)[0],), "not made of rows"),
+        (lambda x: (x.unbind(0)[0],), "neither of rows"),
         (lambda x: (x if x.sum() > 0 else -x,), "DataDependent|data-dependent"),
         (lambda x: (torch.stack([x.unbind(0)[0].bfloat16() > 0.3]),), "bfloat16 and a number"),
         (lambda x: (torch.stack([torch.add(*x.unbind(0), alpha=2)]),), "alpha"),

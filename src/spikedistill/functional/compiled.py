@@ -115,7 +115,6 @@ def _can_compile(function: Pure, inputs: Tensors) -> bool:
     """Whether to try: the compiler sees neither transforms, nor modes, nor kinds of tensors."""
     return (
         _switch["on"]
-        and function.kind not in _refused
         and not torch._C._are_functorch_transforms_active()
         and not is_in_torch_dispatch_mode()
         and inputs[0].shape[1:] != (1,)  # a size of 1 is never dynamic: it would compile once more
@@ -192,7 +191,12 @@ def _forward(function: Pure, *inputs: Tensor) -> Tensors:
 def _attempt(
     function: Pure, compiled: Callable[[], Tensors], instead: Callable[[], Tensors]
 ) -> Tensors:
-    """Run what is compiled; where that fails, what stands in for it, from then on."""
+    """Run what is compiled; where that fails, what stands in for it, from then on.
+
+    What was refused comes here too, so that it keeps the same for its backward pass as before.
+    """
+    if function.kind in _refused:
+        return instead()
     try:
         results = compiled()
     except Exception as problem:
@@ -272,7 +276,10 @@ def _loop(function: Callable[..., Tensors], signature: Signature) -> Callable[..
 
     def run(*inputs: Tensor) -> Tensors:
         places = next(x.shape[1] for x in inputs if x.dim())
-        results = tuple(torch.empty((rows, places), dtype=dtype) for rows, dtype in program.results)
+        results = tuple(
+            torch.empty((rows, places) if rows else (), dtype=dtype)
+            for rows, dtype in program.results
+        )
         kernel(inputs, results, places)
         return results
 

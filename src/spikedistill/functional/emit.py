@@ -6,9 +6,10 @@ Only what neurons are made of is known here; anything else raises `Unsupported`,
 has another way.
 
 Inputs and outputs are blocks `[S, N]` (S rows of N places; the rows are the time steps) or
-numbers without dimensions. Operations are carried out one by one in the precision that torch
-gives them, without contraction, so that the loop and eager torch agree bit for bit; `sigmoid`,
-`tanh` and `sqrt` are within a few units of the last place.
+numbers without dimensions; a number that comes out is made of sums over all places. Operations
+are carried out one by one in the precision that torch gives them, without contraction, so that
+the loop and eager torch agree bit for bit; `sigmoid`, `tanh` and `sqrt` are within a few units of
+the last place.
 """
 
 from __future__ import annotations
@@ -23,52 +24,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
-PRELUDE = """\
-#include <cmath>
-#include <cstdint>
-#include <cstring>
-
-static inline float from16(uint16_t half) {
-  uint32_t bits = (uint32_t)half << 16;
-  float value;
-  std::memcpy(&value, &bits, 4);
-  return value;
-}
-static inline uint16_t to16(float value) {  // of a value that is a bfloat16 already
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  return (uint16_t)(bits >> 16);
-}
-static inline float round16(float value) {  // to the nearest bfloat16, ties to even
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  bits += 0x7fff + ((bits >> 16) & 1);
-  bits &= 0xffff0000u;
-  float rounded;
-  std::memcpy(&rounded, &bits, 4);
-  return value != value ? value : rounded;
-}
-static inline float exp_(float x) {  // 2^n p(r), with x = n ln 2 + r
-  float y = x > 88.0f ? 88.0f : x < -87.0f ? -87.0f : x;
-  float n = (y * 1.44269504f + 12582912.0f) - 12582912.0f;
-  float r = (y - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  int32_t power = ((int32_t)n + 127) << 23;
-  float scale;
-  std::memcpy(&scale, &power, 4);
-  return p * scale;
-}
-static inline float sigmoid_(float x) { return 1.0f / (1.0f + exp_(-x)); }
-static inline double sigmoid_(double x) { return 1.0 / (1.0 + std::exp(-x)); }
-static inline float tanh_(float x) { return 2.0f / (1.0f + exp_(-2.0f * x)) - 1.0f; }
-static inline double tanh_(double x) { return std::tanh(x); }
-"""
+from spikedistill.functional.loop_text import LOOP, PRELUDE, SUMMING
 
 _TYPES = {torch.float32: "float", torch.float64: "double", torch.bfloat16: "uint16_t"}
 """What lies in memory."""
@@ -106,7 +62,7 @@ class Program:
     text: str
     """C++ with `void kernel(const void* const* in, void* const* out, int64_t n)`."""
     results: tuple[tuple[int, torch.dtype], ...]
-    """Rows and precision of each result `[rows, N]`."""
+    """Rows and precision of each result `[rows, N]`; no rows for a number."""
 
 
 def emit(function: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor]) -> Program:
@@ -149,7 +105,11 @@ class _Writer:
         self.inputs: list[fx.Node] = []
         self.names: dict[fx.Node, str] = {}  # one value of a loop's turn
         self.rows: dict[fx.Node, list[str]] = {}  # the values of a block, row by row
-        self.lines: list[str] = []
+        self.before: list[str] = []  # numbers
+        self.lines: list[str] = []  # one turn of the loop
+        self.sums: list[str] = []  # what each turn adds to a sum over all places
+        self.after: list[str] = []  # numbers made of sums
+        self.late: set[fx.Node] = set()
         self.stores: list[str] = []
         self.outputs: list[str] = []
         self.results: list[tuple[int, torch.dtype]] = []
@@ -171,13 +131,25 @@ class _Writer:
             f"(const {_TYPES[_dtype(node)]}*)in[{number}];"
             for number, node in enumerate(self.inputs)
         ]
-        body = "\n    ".join(self.lines + self.stores)
-        return (
-            f'{PRELUDE}\nextern "C" void kernel(const void* const* in, void* const* out, '
-            "int64_t n) {\n  " + "\n  ".join(loads + self.outputs) + "\n"
-            "  #pragma omp parallel for simd schedule(static) if (n > 4096)\n"
-            f"  for (int64_t k = 0; k < n; ++k) {{\n    {body}\n  }}\n}}\n"
-        )
+        shape = SUMMING if self.sums else LOOP
+        parts = {
+            "before": loads + self.outputs + self.before,
+            "turn": self.lines + self.stores,
+            "zero": [f"double s{i} = 0;" for i in range(len(self.sums))],
+            "add": [f"s{i} += {value};" for i, value in enumerate(self.sums)],
+            "keep": [f"part[c * {len(self.sums)} + {i}] = s{i};" for i in range(len(self.sums))],
+            "total": [
+                f"double r{i} = 0; for (int64_t c = 0; c < chunks; ++c) "
+                f"r{i} += part[c * {len(self.sums)} + {i}];"
+                for i in range(len(self.sums))
+            ],
+            "after": self.after,
+        }
+        text = shape.replace("SUMS", ", ".join(f"s{i}" for i in range(len(self.sums))))
+        text = text.replace("COUNT", str(len(self.sums)))
+        for name, lines in parts.items():
+            text = text.replace(f"/*{name}*/", "\n    ".join(lines))
+        return PRELUDE + text
 
     def _input(self, node: fx.Node) -> None:
         number = len(self.inputs)
@@ -195,12 +167,16 @@ class _Writer:
 
     def _output(self, results: Sequence[fx.Node]) -> None:
         for number, node in enumerate(results):
-            if node not in self.rows:
-                raise Unsupported("a result that is not made of rows")
-            kind = _TYPES[_dtype(node)]
-            self.results.append((len(self.rows[node]), _dtype(node)))
+            if node not in self.rows and node not in self.late:
+                raise Unsupported("a result that is made neither of rows nor of sums")
+            rows, kind = self.rows.get(node, []), _TYPES[_dtype(node)]
+            self.results.append((len(rows), _dtype(node)))
             self.outputs.append(f"{kind}* __restrict o{number} = ({kind}*)out[{number}];")
-            for t, row in enumerate(self.rows[node]):
+            if node in self.late and kind == "uint16_t":
+                raise Unsupported("a sum in bfloat16")
+            if node in self.late:
+                self.after.append(f"o{number}[0] = {self.names[node]};")
+            for t, row in enumerate(rows):
                 value = f"to16({row})" if kind == "uint16_t" else row
                 self.stores.append(f"o{number}[k + {t} * n] = {value};")
 
@@ -223,10 +199,18 @@ class _Writer:
             self.rows[node] = self.rows[first]
         elif _value(node).dim() > 1:
             raise Unsupported(f"{name} of a whole block")
+        elif name == "sum" and first in self.names and _value(first).dim() == 1:
+            self._sum(node, self.names[first])
         elif name in _ALIKE:
             self.names[node] = self._read(first)
         else:
             self._set(node, self._expression(name, node))
+
+    def _sum(self, node: fx.Node, value: str) -> None:
+        """A number that is a sum over all places: known when the loop is through."""
+        self.names[node] = f"({_TYPES[_dtype(node)]})r{len(self.sums)}"
+        self.sums.append(value)
+        self.late.add(node)
 
     def _set(self, node: fx.Node, expression: str) -> None:
         """One line: a value of its own, rounded to what it is stored as."""
@@ -243,8 +227,14 @@ class _Writer:
             raise Unsupported(f"a value of {dtype}")
         if _holds(node, self.exact):
             self.exact.add(node)
-        self.names[node] = f"v{len(self.lines)}"
-        self.lines.append(f"const {kind} {self.names[node]} = {expression};")
+        late = any(parent in self.late for parent in node.all_input_nodes)
+        if late:
+            self.late.add(node)
+        if late and _value(node).dim():
+            raise Unsupported("places that depend on a sum over all places")
+        lines = self.lines if _value(node).dim() else self.after if late else self.before
+        self.names[node] = f"v{len(self.before) + len(self.lines) + len(self.after)}"
+        lines.append(f"const {kind} {self.names[node]} = {expression};")
 
     def _expression(self, name: str, node: fx.Node) -> str:
         kind = _arithmetic(node)
