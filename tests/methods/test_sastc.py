@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
+from spikedistill.core.loss import Needs
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
+from spikedistill.methods import sastc
 from spikedistill.methods.sastc import SASTC
+from spikedistill.metrics.operations import macs
+from spikedistill.models.resnet import resnet19
+from spikedistill.neurons.lif import LIF
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "sastc_case.npz"
 T, B, MINE, GOALS = 3, 8, 2, 3
@@ -33,7 +39,7 @@ def traces(case: dict[str, torch.Tensor]) -> tuple[Trace, Trace]:
     return Trace(torch.zeros(T, B, 10), student), Trace(torch.zeros(1, B, 10), teacher)
 
 
-def built(case: dict[str, torch.Tensor], **options: str) -> SASTC:
+def built(case: dict[str, torch.Tensor], **options: object) -> SASTC:
     student, teacher = traces(case)
     loss = SASTC(spec("student", student), spec("teacher", teacher), **options).double()
     state = loss.state_dict()
@@ -223,3 +229,138 @@ def test_a_partial_batch_gets_a_sentence(case):
     ]
     with pytest.raises(ValueError, match="batches of 8 and got one of 5"):
         loss(*part, BATCH)
+
+
+def test_the_default_is_the_full_form_and_adds_nothing_to_the_state(case):
+    names = set(built(case).state_dict())
+    assert not any(name.startswith("skipping") for name in names)
+    loss, (student, teacher) = built(case), traces(case)
+    said = built(case, projector="full", grid=None, skip_below=0.0)
+    late = Batch(BATCH.inputs, BATCH.targets, progress=0.99)
+    assert torch.equal(loss(student, teacher, BATCH), said(student, teacher, late))
+
+
+@pytest.mark.parametrize("projector", ["pointwise", "grouped", "shared"])
+def test_a_light_form_is_the_same_sum_over_other_gaps(case, projector):
+    student, teacher = traces(case)
+    specs = spec("student", student), spec("teacher", teacher)
+    loss = SASTC(*specs, projector=projector).double()
+    attention, gaps = loss.attention(student, teacher), loss.gaps(student, teacher)
+    total = 0.0
+    for t in range(T):
+        for b in range(B):
+            for i in range(MINE):
+                for j in range(GOALS):
+                    total += (attention[t, b, i, j] * gaps[t, b, i * GOALS + j]).item()
+    assert loss(student, teacher, BATCH).item() == pytest.approx(total / (T * B * MINE))
+    loss(student, teacher, BATCH).backward()
+    assert all(parameter.grad.any() for parameter in loss.parameters())
+
+
+def resnet19_pair(**options: object) -> float:
+    """Multiply-adds of the projectors as a multiple of the student's, ResNet-19 of three stages."""
+    maps = {"stage1": (128, 32, 32), "stage2": (256, 16, 16), "stage3": (512, 8, 8)}
+
+    def side(role: str, steps: int) -> tuple[Spec, Trace]:
+        taps = {n: torch.zeros(steps, 4, *s, device="meta") for n, s in maps.items()}
+        run = Trace(torch.zeros(steps, 4, 10, device="meta"), taps)
+        return spec(role, run), run
+
+    (student, mine), (teacher, theirs) = side("student", 2), side("teacher", 1)
+    loss = SASTC(student, teacher, **options).to("meta")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        loss.gaps(mine, theirs)
+    images = 2 * 4
+    return counter.get_total_flops() / 2 / images / macs(resnet19(LIF()), (3, 32, 32))
+
+
+@pytest.mark.parametrize(
+    ("projector", "free", "limited"),
+    [
+        ("full", 0.849, 0.477),
+        ("pointwise", 0.042, 0.023),
+        ("grouped", 0.043, 0.024),
+        ("shared", 0.023, 0.023),
+    ],
+)
+def test_the_cost_in_the_docstring_is_what_the_projectors_compute(projector, free, limited):
+    assert f"{projector} {free:.3f}" in (sastc.__doc__ or "").replace("\n", " ")
+    assert resnet19_pair(projector=projector) == pytest.approx(free, abs=5e-4)
+    assert resnet19_pair(projector=projector, grid=8) == pytest.approx(limited, abs=5e-4)
+
+
+def skipping(case: dict[str, torch.Tensor], projector: str = "full") -> SASTC:
+    """Skips pair (0, 1) and pair (1, 2) from half of the budget on."""
+    student, teacher = traces(case)
+    options = {"projector": projector, "skip_below": 0.2, "skip_after": 0.5}
+    loss = SASTC(spec("student", student), spec("teacher", teacher), **options).double()
+    loss.skipping.usual.copy_(torch.tensor([[0.5, 0.1, 0.4], [0.4, 0.5, 0.1]]))
+    return loss
+
+
+LATE = Batch(BATCH.inputs, BATCH.targets, progress=0.5)
+
+
+@pytest.mark.parametrize("projector", ["full", "shared"])
+def test_skipped_pairs_leave_the_sum_and_the_rest_share_the_attention(case, projector):
+    loss, (student, teacher) = skipping(case, projector).eval(), traces(case)
+    attention = loss.attention(student, teacher)
+    gaps = loss.gaps(student, teacher).unflatten(-1, (MINE, GOALS))
+    expected = 0.0
+    for i, kept in enumerate(([0, 2], [0, 1])):
+        share = attention[:, :, i, kept] / attention[:, :, i, kept].sum(-1, keepdim=True)
+        expected += (share * gaps[:, :, i, kept]).sum(-1).mean().item() / MINE
+    early = (attention * gaps).sum(-1).mean().item()
+    assert loss(student, teacher, LATE).item() == pytest.approx(expected)
+    assert loss(student, teacher, BATCH).item() == pytest.approx(early)
+    assert abs(expected - early) > 1e-3
+
+
+def test_skipped_projectors_get_a_gradient_of_zero_and_are_not_run(case):
+    loss, (student, teacher) = skipping(case), traces(case)
+    ran = []
+    for number, projector in enumerate(loss.gaps.projectors):
+        projector.register_forward_hook(lambda *_, number=number: ran.append(number))
+    loss(student, teacher, LATE).backward()
+    assert ran == [0, 2, 3, 4]
+    for number, projector in enumerate(loss.gaps.projectors):
+        for parameter in projector.parameters():
+            assert parameter.grad is not None
+            assert parameter.grad.any() == (number in ran)
+
+
+def test_the_choice_of_pairs_is_part_of_the_state(case):
+    loss, (student, teacher) = skipping(case), traces(case)
+    before = loss.skipping.usual.clone()
+    loss(student, teacher, LATE)
+    moved = loss.skipping.usual
+    assert moved.ne(before).tolist() == [[True, False, True], [True, True, False]]
+    fresh = SASTC(
+        spec("student", student), spec("teacher", teacher), skip_below=0.2, skip_after=0.5
+    ).double()
+    fresh.load_state_dict(loss.state_dict())
+    assert torch.equal(fresh.skipping.usual, moved)
+    assert fresh(student, teacher, LATE).item() == loss(student, teacher, LATE).item()
+
+
+def test_evaluation_does_not_move_the_running_mean(case):
+    loss, (student, teacher) = skipping(case).eval(), traces(case)
+    before = loss.skipping.usual.clone()
+    loss(student, teacher, LATE)
+    assert torch.equal(loss.skipping.usual, before)
+
+
+@pytest.mark.parametrize("projector", ["full", "pointwise", "grouped", "shared"])
+def test_no_parameter_is_without_gradient_where_pairs_are_skipped(case, projector):
+    loss, (student, teacher) = skipping(case, projector), traces(case)
+    loss(student, teacher, LATE).backward()  # data-parallel processes would wait for the gradient
+    missing = [name for name, parameter in loss.named_parameters() if parameter.grad is None]
+    assert not missing
+
+
+def test_options_out_of_range_are_refused_with_a_sentence(case):
+    pair = [spec(role, run) for role, run in zip(("student", "teacher"), traces(case), strict=True)]
+    with pytest.raises(ValueError, match=r"no projector 'poinwise'; did you mean"):
+        sastc._gaps("poinwise", *pair, Needs(), torch.nn.BatchNorm2d, None)
+    refused(*pair, "grid=0", grid=0)
+    refused(*pair, "skip_below=0.5", "between 0.063 and 0.333", skip_below=0.5)
