@@ -22,21 +22,13 @@ width of queries and keys follows B.
 - `learner_taps`, `guide_taps`: shell patterns of the layers to watch. Default `("stage[0-9]",)`,
   what every stage returns (the paper's choice; not `stage1_activated`). The paper's PyramidNet-20
   teacher shows stages 1 and 3 only.
-- `projector`, `grid`: what brings a student layer to a teacher layer; see the table below.
-  `"full"` (default) is the paper's. `grid=8` lets no pair meet on more than 8 x 8 positions
-  (default: no limit).
-- `skip_below`, `skip_after`: pairs whose usual attention (a running mean over batches, kept in the
-  state) lies below `skip_below` are no longer computed once the share `skip_after` (default 0.2) of
-  the budget is spent. The softmax is then over the pairs that are left, because a skipped pair that
-  kept its attention would be a way to lower the loss. A skipped pair stays skipped; its projector
-  gets gradients of zero, so that data-parallel processes wait for nothing. Default 0: none.
 - `norm_over`: `"time_and_batch"` (default) takes the projectors' BN statistics over all steps at
   once; `"batch"` takes them step by step, as the official code does.
 - `projector`: how a student layer is brought to a teacher layer. `"full"` (default) is the paper's
   P_ij above; the others are light, with `D = sum_j D_j`, `dw` a 3x3 convolution of every channel by
   itself, and N positions on the common grid (`"shared"`: the smallest that layer i meets)::
 
-      projector     P_ij                                        multiply-adds
+      projector     P_ij                                         multiply-adds
       "full"        conv1x1 . relu . BN . conv3x3(C_i -> 2 D_j)  sum_ij N_ij (18 C_i D_j + 2 D_j^2)
       "pointwise"   BN . conv1x1(C_i -> D_j)                     sum_ij N_ij C_i D_j
       "grouped"     conv1x1(C_i -> D_j) . relu . BN . dw(C_i)    sum_ij N_ij (9 C_i + C_i D_j)
