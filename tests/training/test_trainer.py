@@ -14,6 +14,8 @@ from torch import nn
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.data import Augment, Loader, Split, data_set, direct, encoder
+from spikedistill.functional import recall
+from spikedistill.functional.compiled import compiling
 from spikedistill.methods.cross_entropy import CrossEntropy
 from spikedistill.methods.logit_kd import LogitKD
 from spikedistill.neurons.lif import LIF
@@ -194,6 +196,23 @@ def test_a_checkpoint_from_before_a_setting_existed_is_resumed(tmp_path):
     with pytest.raises(SpikedistillError, match="made with other training settings"):
         fit(*parts(lr=0.5), folder, seed=3)
     assert len(fit(*parts(), folder, seed=3).history) == 3
+
+
+@pytest.mark.compiled
+def test_spikes_fired_again_train_the_same_network(tmp_path, monkeypatch):
+    fired = []
+    again = recall._Again.tensor
+    monkeypatch.setattr(recall._Again, "tensor", lambda kept: fired.append(1) or again(kept))
+    fitted = []
+    for choice in ("off", "spikes"):
+        distiller, *rest = parts(checkpoint=choice, compile="neurons")
+        torch.manual_seed(2)
+        distiller.roles["student"].network[3] = nn.Conv2d(4, 4, 1)  # keeps its input, the spikes
+        with compiling(True):
+            fitted.append(fit(distiller, *rest, RunFolder(tmp_path / choice), seed=3))
+    assert len(fired) >= 15  # five steps, three epochs
+    assert same(fitted[0].network, fitted[1].network)
+    assert untimed(fitted[0].history) == untimed(fitted[1].history)
 
 
 def test_stages_computed_again_train_the_same_network(tmp_path):

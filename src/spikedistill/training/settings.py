@@ -38,10 +38,10 @@ class Settings:
     compile: Literal["neurons", "model", "off"] = "neurons"
     """What the compiler gets: the loops of the neurons, or whole networks that learn (minutes
     before the first step), of which it decides itself what to keep for the backward pass."""
-    checkpoint: Literal["off", "stage"] = "off"
-    """`stage`: networks that learn keep little for the backward pass but the inputs of the blocks
-    of their stages, and run the blocks again in it: the same result for less memory and a second
-    forward pass."""
+    checkpoint: Literal["off", "spikes", "stage"] = "spikes"
+    """What is not kept for the backward pass but computed again in it, with the same result.
+    `spikes`: the spikes of compiled neurons. `stage`: all but little more than the inputs of the
+    blocks of the stages of networks that learn, for a second forward pass."""
     workers: int = 0
     """Processes that load samples of data sets that do not fit in memory."""
     save_every: float = 120.0

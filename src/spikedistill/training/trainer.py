@@ -15,6 +15,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
 from spikedistill.data import Loader
 from spikedistill.functional.compiled import compile_is_on, compiling
+from spikedistill.functional.recall import fired_again
 from spikedistill.training import checkpoint, meter
 from spikedistill.training.average import Average
 from spikedistill.training.checkpoint import State
@@ -195,7 +196,11 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(settings, share * settings.epochs)
         batch = replace(batch.to(device), progress=share)
-        with torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32):
+        spikes = settings.checkpoint == "spikes" and settings.compile == "neurons"
+        with (
+            torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32),
+            fired_again() if spikes else nullcontext(),
+        ):
             loss, parts = self.module(batch)
         outputs = self.distiller.outputs[self.student]
         self.meter.note((state.epoch, state.step), batch, loss, parts, outputs)
