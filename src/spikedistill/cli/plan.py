@@ -1,0 +1,139 @@
+"""`spikedistill plan`: what a recipe will take, before it is run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from spikedistill.cli._shield import console, say, shielded
+
+NAME = "plan"
+EXAMPLE = "spikedistill plan cifar10-small-sastc training.batch_size=64"
+
+
+@shielded
+def command(
+    recipe: Annotated[str, typer.Argument(help="A recipe of the library, or a YAML file.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY.PATH=VALUE]...", help="Changes to the recipe."),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where data lie; published data sets need not be there.")
+    ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure/--no-measure", help="Predict times from a short measurement."),
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """Estimate what a recipe will take: operations, bytes, memory and time of each training."""
+    from spikedistill.recipes.files import load
+    from spikedistill.recipes.plan import plan
+    from spikedistill.training.ceilings import Ceilings
+
+    found = plan(load(recipe, overrides or ()), data_dir, Ceilings if measure else None, say)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    _show(found)
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    from spikedistill.report.table import duration
+
+    out = console()
+    out.print(_trainings(found))
+    out.print(_parts(found["cells"][-1]))
+    sizes = found["data"]
+    lines = [
+        f"data: {sizes['name']}, {sizes['train']:,} images to train on, {sizes['valid']:,} to "
+        f"validate, {sizes['test']:,} to test; device: {found['device']}, "
+        f"{found['threads']} threads"
+    ]
+    limits = found["ceilings"]
+    if limits:
+        lines += [
+            "measured here: multiply-adds at "
+            f"{limits['macs_per_second_forward'] / 1e9:.0f} G/s forward and "
+            f"{limits['macs_per_second_backward'] / 1e9:.0f} G/s backward, memory at "
+            f"{limits['bytes_per_second'] / 1e9:.1f} GB/s, "
+            f"{1e6 * limits['overhead_backward']:.1f} us an operation beside its work",
+            f"the whole recipe: about {duration(found['seconds'])}",
+        ]
+    for line in lines:
+        out.print(line, highlight=False)
+
+
+def _trainings(found: Mapping[str, Any]) -> Any:
+    from rich.table import Table
+
+    from spikedistill.report.table import duration
+
+    table = Table(title=f"{found['name']}: what each training takes")
+    names = ("training", "network", "T", "B", "losses", "GMAC/step", "GB/step", "kept", "memory")
+    times = ("step", "images/s", "epoch", "training") if found["ceilings"] else ()
+    for number, name in enumerate((*names, *times)):
+        table.add_column(name, justify="left" if number in (0, 1, 4) else "right")
+    for row in found["cells"]:
+        seconds = row["seconds"]
+        shown = [
+            row["cell"],
+            row["network"],
+            str(row["timesteps"]),
+            str(row["batch_size"]),
+            " + ".join(row["losses"]),
+            f"{sum(row['macs'].values()) / 1e9:.3g}",
+            f"{row['bytes']['total'] / 1e9:.3g}",
+            megabytes(row["memory"]["kept"]),
+            megabytes(row["memory"]["total"]),
+        ]
+        if seconds:
+            shown += [
+                f"{1e3 * seconds['step']:.3g} ms",
+                f"{seconds['images_per_second']:.0f}",
+                duration(seconds["epoch"]),
+                duration(seconds["total"]),
+            ]
+        table.add_row(*shown)
+    return table
+
+
+def _parts(row: Mapping[str, Any]) -> Any:
+    """Where the step of one training goes."""
+    from rich.table import Table
+
+    table = Table(title=f"one step of {row['cell']}, {row['precision']}, by its parts")
+    names = ("part", "GMAC forward", "GMAC backward", "MB moved", "kept", "operations")
+    timed = row["seconds"] is not None
+    for number, name in enumerate((*names, "time") if timed else names):
+        table.add_column(name, justify="right" if number else "left")
+    for part in row["sections"]:
+        shown = [
+            part["section"],
+            f"{part['forward'] / 1e9:.3g}",
+            f"{part['backward'] / 1e9:.3g}",
+            f"{part['bytes'] / 1e6:.3g}",
+            megabytes(part["kept"]),
+            f"{part['operations']:,}",
+        ]
+        table.add_row(*shown, *([f"{1e3 * part['seconds']:.3g} ms"] if timed else []))
+    if timed:
+        blank = [""] * (len(names) - 1)
+        for name in ("update", "loading"):
+            table.add_row(name, *blank, f"{1e3 * row['seconds'][name]:.3g} ms")
+    return table
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes for people.
+
+    Example:
+        >>> megabytes(2_500_000), megabytes(12_300_000_000)
+        ('2.5 MB', '12.3 GB')
+    """
+    return f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"

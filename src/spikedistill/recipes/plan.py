@@ -1,0 +1,245 @@
+"""What a recipe will take, before it is run: operations, bytes, memory and, if measured, time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from spikedistill.core.trace import Batch
+from spikedistill.data import DataSet, Loader, augmentation
+from spikedistill.data._dataset import length
+from spikedistill.data._known import Sizes, blank, sizes
+from spikedistill.functional.compiled import compile_is_on, compiling
+from spikedistill.metrics.operations import parameter_count
+from spikedistill.recipes.build import (
+    Facts,
+    Workshop,
+    build_data,
+    build_distiller,
+    build_objective,
+    build_specs,
+)
+from spikedistill.recipes.cells import Cell, cells, settled
+from spikedistill.recipes.judge import machine
+from spikedistill.recipes.schema import Recipe
+from spikedistill.training.ceilings import Ceilings
+from spikedistill.training.distiller import Distiller
+from spikedistill.training.settings import Settings
+from spikedistill.training.work import Work, emptied, imitation, on_paper, work
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+TIMED_BATCHES = 3
+
+
+def plan(
+    recipe: Recipe,
+    data_dir: Path | str | None = None,
+    measure: Callable[[torch.device, int], Ceilings] | None = Ceilings,
+    say: Callable[[str], object] = str,
+) -> dict[str, Any]:
+    """What every training of a recipe will take.
+
+    Neither the files of a published data set nor those of weights need to be there.
+
+    Args:
+        recipe: what would be run.
+        data_dir: where data of other kinds lie.
+        measure: makes the ceilings from which times are predicted; None: no times.
+        say: gets the sentences that a user should read.
+
+    Returns:
+        Plain values: `cells` (see `_row`), `ceilings` and `seconds` of the whole recipe, the
+        last two None without `measure`.
+
+    Raises:
+        SpikedistillError: if a network, a loss or the data cannot be made, or a step asks for the
+            values of a tensor.
+    """
+    planner = Planner(settled(recipe), data_dir, say)
+    works = [planner.work(cell) for cell in cells(planner.recipe)]
+    between = max(done.memory.total for done in works)
+    ceilings = None if measure is None else measure(machine().device, between)
+    rows = [planner.row(cell, ceilings) for cell in cells(planner.recipe)]
+    times = [row["seconds"]["total"] for row in rows if row["seconds"]]
+    return {
+        "name": recipe.name,
+        "device": str(machine().device),
+        "threads": torch.get_num_threads(),
+        "data": {"name": planner.data.name, **asdict(planner.sizes)},
+        "cells": rows,
+        "ceilings": ceilings and _limits(ceilings, planner.works),
+        "seconds": sum(times) if times else None,
+    }
+
+
+class Planner:
+    """The trainings of one recipe, each followed for one step.
+
+    Args:
+        recipe: with its precision decided (`cells.settled`).
+        data_dir: where data lie that are not known without their files.
+        say: gets the sentences that a user should read.
+    """
+
+    def __init__(
+        self, recipe: Recipe, data_dir: Path | str | None = None, say: Callable[[str], object] = str
+    ) -> None:
+        self.recipe, self.works = recipe, dict[str, Work]()
+        self.data, self.sizes = _material(recipe, data_dir)
+        self.workshop = Workshop(
+            recipe.networks,
+            Facts.of(self.data),
+            recipe.seed,
+            data_dir,
+            images=torch.zeros(2, *self.data.shape),
+            trained=False,
+            say=say,
+        )
+
+    def distiller(self, cell: Cell, networks: Mapping[str, nn.Module], images: Any) -> Distiller:
+        """All that runs in a cell, for a raw batch `[B, C, H, W]`."""
+        specs = build_specs(cell.phase.roles, networks, images, self.recipe.encoder, self.data)
+        objective = build_objective(cell.losses, specs, self.recipe.seed)
+        return build_distiller(cell.phase.roles, networks, objective, self.recipe.encoder)
+
+    def networks(self, cell: Cell) -> dict[str, nn.Module]:
+        """The networks of a cell by name, as they are before any training."""
+        names = {role.network for role in cell.phase.roles.values()}
+        return {name: self.workshop.network(name) for name in sorted(names)}
+
+    def work(self, cell: Cell) -> Work:
+        """One step of a cell, followed on paper."""
+        if cell.name not in self.works:
+            settings, networks = self.recipe.settings(cell.phase), self.networks(cell)
+            loops = compile_is_on() and settings.compile != "off"
+            with on_paper(), compiling(False):
+                paper = {name: imitation(network) for name, network in networks.items()}
+                images = torch.zeros(settings.batch_size, *self.data.shape)
+                images = images.contiguous(memory_format=torch.channels_last)
+                distiller = self.distiller(cell, paper, images)
+                emptied(distiller)
+                if settings.checkpoint == "stage":
+                    distiller.recompute_stages()
+                batch = Batch(images, torch.zeros(settings.batch_size, dtype=torch.int64))
+                dtype = DTYPES[settings.precision]
+                self.works[cell.name] = work(distiller, batch, settings, dtype, loops)
+        return self.works[cell.name]
+
+    def row(self, cell: Cell, ceilings: Ceilings | None) -> dict[str, Any]:
+        """Everything that is known of one training."""
+        settings, done = self.recipe.settings(cell.phase), self.work(cell)
+        role = cell.phase.roles[cell.phase.student]
+        steps = self.steps(settings, cell)
+        return {
+            "cell": cell.name,
+            "network": role.network,
+            "timesteps": role.timesteps,
+            "losses": [loss.name for loss in cell.losses],
+            "parameters": parameter_count(self.workshop.network(role.network)),
+            "batch_size": settings.batch_size,
+            "precision": settings.precision,
+            "epochs": settings.epochs,
+            "steps": settings.epochs * steps,
+            "macs": {"forward": done.macs(backward=False), "backward": done.macs(backward=True)},
+            "bytes": {
+                "total": done.bytes(),
+                **{kind: done.bytes(kind=kind) for kind in ("multiply", "norm", "neuron", "pass")},
+            },
+            "memory": {**asdict(done.memory), "total": done.memory.total},
+            "sections": [self._section(done, name, ceilings) for name in done.sections],
+            "seconds": ceilings and self._seconds(cell, done, steps, ceilings),
+        }
+
+    def steps(self, settings: Settings, cell: Cell) -> int:
+        """Steps of an epoch, at least one."""
+        full = any(_method(loss.method).full_batches for loss in cell.losses)
+        whole, rest = divmod(self.sizes.train, settings.batch_size)
+        return max(whole + (rest > 0 and not full), 1)
+
+    def _section(self, done: Work, name: str, ceilings: Ceilings | None) -> dict[str, Any]:
+        chosen = list(done.select(name))
+        return {
+            "section": name,
+            "forward": done.macs(name, backward=False),
+            "backward": done.macs(name, backward=True),
+            "bytes": done.bytes(name),
+            "kept": done.kept.get(name, 0),
+            "operations": sum(count for _, count in chosen),
+            "seconds": ceilings and sum(n * ceilings.operation(op) for op, n in chosen),
+        }
+
+    def _seconds(self, cell: Cell, done: Work, steps: int, ceilings: Ceilings) -> dict[str, float]:
+        settings = self.recipe.settings(cell.phase)
+        step, loading = ceilings.step(done), self.loading(settings)
+        recorded = [
+            pair
+            for name, role in cell.phase.roles.items()
+            if role.record
+            for pair in done.select(f"role {name}")
+        ]
+        saved = steps * sum(n * ceilings.operation(op) for op, n in recorded)
+        student = done.select(f"role {cell.phase.student}", backward=False)
+        image = sum(n * ceilings.operation(op) for op, n in student) / settings.batch_size
+        epoch = steps * (step + loading) + image * self.sizes.valid
+        judging = image * (self.sizes.valid + self.sizes.test)
+        return {
+            "step": step,
+            "loading": loading,
+            "update": ceilings.update(done),
+            "images_per_second": settings.batch_size / (step + loading),
+            "epoch": epoch,
+            "total": settings.epochs * epoch - (settings.epochs - 1) * saved + judging,
+        }
+
+    def loading(self, settings: Settings) -> float:
+        """Seconds to load and augment one batch, measured; 0 where other processes do it."""
+        if settings.workers:
+            return 0.0
+        augment = augmentation(self.recipe.augment, len(self.data.classes), self.data.mean)
+        size = min(settings.batch_size, length(self.data.train))
+        batches = Loader(self.data.train, size, augment=augment, shuffle=True).epoch(0)
+        times = []
+        for _ in range(TIMED_BATCHES):
+            start = time.perf_counter()
+            if next(batches, None) is None:
+                break
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+
+def _material(recipe: Recipe, data_dir: Path | str | None) -> tuple[DataSet, Sizes]:
+    """Data of the right shape and classes, and the true sizes of the splits."""
+    entry = recipe.data
+    largest = max(recipe.settings(phase).batch_size for phase in recipe.phases)
+    if entry.kind == "name":
+        data = blank(entry.name, TIMED_BATCHES * largest, entry.options.get("labels"))
+        if data is not None:
+            return data, sizes(entry.name, entry.valid, entry.train_limit)
+    data = build_data(entry, data_dir, recipe.seed)
+    return data, Sizes(*(length(split) for split in (data.train, data.valid, data.test)))
+
+
+def _method(name: str) -> Any:
+    from spikedistill.recipes import parts
+
+    return parts.losses()[name]
+
+
+def _limits(ceilings: Ceilings, works: Mapping[str, Work]) -> dict[str, float]:
+    """The measured ceilings as figures."""
+    found: dict[str, float] = {"bytes_per_second": ceilings.bandwidth}
+    for direction, backward in (("forward", False), ("backward", True)):
+        chosen = [
+            pair for done in works.values() for pair in done.select(None, backward, "multiply")
+        ]
+        seconds = sum(n * ceilings.operation(op) for op, n in chosen)
+        macs = sum(n * op.macs for op, n in chosen)
+        found[f"macs_per_second_{direction}"] = macs / seconds if seconds else 0.0
+        found[f"overhead_{direction}"] = ceilings.overhead[backward]
+    return found

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUICK = ["training.epochs=2", "training.batch_size=16", "training.precision=fp32",
+         "phases.student.compare={}"]  # fmt: skip
+
+
+def test_the_page_has_an_example(spike: Any) -> None:
+    page = spike("plan", "--help")
+    assert page.code == 0 and "Example: spikedistill plan" in page.out
+    assert " plan " in spike("--help").out
+
+
+def test_the_paper_estimate_has_no_times(
+    spike: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = spike("plan", "digits-sastc", *QUICK, "--no-measure")
+    assert done.code == 0 and done.err == ""
+    for text in ("digits-sastc: what each training takes", "GMAC/step", "role student",
+                 "loss sastc", "1,294 images to train on"):  # fmt: skip
+        assert text in done.out
+    assert "images/s" not in done.out and "the whole recipe" not in done.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_with_a_measurement_it_says_how_long(spike: Any) -> None:
+    done = spike("plan", "digits-sastc", *QUICK)
+    assert done.code == 0
+    assert "images/s" in done.out and "the whole recipe: about" in done.out
+    assert "measured here: multiply-adds at" in done.out
+
+
+def test_json_is_all_that_is_printed(spike: Any) -> None:
+    done = spike("plan", "digits-sastc", *QUICK, "--no-measure", "--json")
+    found = json.loads(done.out)
+    assert [row["cell"] for row in found["cells"]] == ["teacher", "student"]
+    assert found["cells"][0]["batch_size"] == 16 and found["seconds"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["plan"], 2, "Missing argument"),
+        (["plan", "digit-sastc"], 1, "Error: there is no recipe 'digit-sastc'; did you mean"),
+        (["plan", "digits-sastc", "training.lr"], 1, "is no override; write key.path=value"),
+        (["plan", "digits-sastc", "trainng.lr=1"], 1, "did you mean 'training'?"),
+        (["plan", "digits-sastc", "data={name: imagefolder}", "--data-dir", "nowhere"], 1,
+         "nowhere/train holds 0 classes"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_sentence(
+    spike: Any, arguments: list[str], code: int, sentence: str
+) -> None:
+    done = spike(*arguments)
+    assert done.code == code and sentence in done.err.replace("\n", " ")
+    assert "Traceback" not in done.err

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.data import data_set
+from spikedistill.data._dataset import length
+from spikedistill.data._known import PUBLISHED, blank, sizes
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "classes", "shape"),
+    [
+        ("cifar10", None, 10, (3, 32, 32)),
+        ("cifar100", None, 100, (3, 32, 32)),
+        ("cifar100", "coarse", 20, (3, 32, 32)),
+        ("mnist", None, 10, (1, 28, 28)),
+    ],
+)
+def test_blank_data_have_the_published_shape(
+    name: str, labels: str | None, classes: int, shape: tuple[int, ...]
+) -> None:
+    data = blank(name, 7, labels)
+    assert data is not None and data.name == name
+    assert (len(data.classes), data.shape) == (classes, shape)
+    assert length(data.train) == 7 and len(data.mean) == len(data.std) == shape[0]
+
+
+def test_what_only_the_files_know_is_not_guessed() -> None:
+    assert blank("imagefolder", 7) is None and blank("digits", 7) is None
+
+
+def test_sizes_of_the_splits() -> None:
+    one, two = sizes("cifar10", None, None), sizes("mnist", 10_000, 128)
+    assert (one.train, one.valid, one.test) == (45_000, 5_000, 10_000)
+    assert (two.train, two.valid, two.test) == (128, 10_000, 10_000)
+
+
+@pytest.mark.parametrize(("valid", "limit"), [(1.5, None), (60_001, None), (0.5, 30_001), (0, 0)])
+def test_impossible_sizes_are_refused(valid: float, limit: int | None) -> None:
+    with pytest.raises(SpikedistillError, match="expected is a count"):
+        sizes("mnist", valid, limit)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_the_files_say_the_same(name: str, data_dir: Path) -> None:
+    try:
+        data = data_set(name, data_dir, valid=0.2, train_limit=1000)
+    except SpikedistillError as problem:
+        pytest.skip(str(problem))
+    known, like = sizes(name, 0.2, 1000), blank(name, 1)
+    assert like is not None and like.shape == data.shape
+    assert len(like.classes) == len(data.classes)
+    found = tuple(length(split) for split in (data.train, data.valid, data.test))
+    assert found == (known.train, known.valid, known.test)
