@@ -13,6 +13,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -21,7 +22,9 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from spikedistill.core.trace import Batch
+from spikedistill.functional import recall
 from spikedistill.functional.compiled import compiling
+from spikedistill.functional.recall import fired_again
 from spikedistill.recipes.cells import Cell, cells, settled
 from spikedistill.recipes.files import load
 from spikedistill.recipes.plan import DTYPES, Planner
@@ -69,7 +72,7 @@ def recipe_rows(name: str, choice: argparse.Namespace) -> list[Any]:
         distiller, batch = real(planner, cell)
         step = stepper(distiller, batch, settings)
         with compiling(settings.compile != "off"):
-            kept = kept_bytes(distiller, batch, DTYPES[settings.precision])
+            kept = kept_bytes(distiller, batch, settings)
             for _ in range(3):
                 step()
             pairs = []
@@ -104,16 +107,18 @@ def real(planner: Planner, cell: Cell) -> tuple[Distiller, Batch]:
     return distiller, Batch(images, targets)
 
 
-def forward(distiller: Distiller, batch: Batch, dtype: torch.dtype) -> Tensor:
-    with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
+def forward(distiller: Distiller, batch: Batch, settings: Settings) -> Tensor:
+    dtype = DTYPES[settings.precision]
+    again = fired_again() if settings.fires_again else nullcontext()
+    with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32), again:
         return distiller(batch)[0]
 
 
 def stepper(distiller: Distiller, batch: Batch, settings: Settings) -> Callable[[], None]:
-    optimizer, dtype = build_optimizer(distiller, settings), DTYPES[settings.precision]
+    optimizer = build_optimizer(distiller, settings)
 
     def step() -> None:
-        forward(distiller, batch, dtype).backward()
+        forward(distiller, batch, settings).backward()
         if settings.clip is not None:
             torch.nn.utils.clip_grad_norm_(distiller.parameters(), settings.clip)
         optimizer.step()
@@ -131,20 +136,24 @@ def timed(step: Callable[[], None]) -> list[float]:
     return times
 
 
-def kept_bytes(distiller: Distiller, batch: Batch, dtype: torch.dtype) -> int:
+def kept_bytes(distiller: Distiller, batch: Batch, settings: Settings) -> int:
     """Bytes that autograd keeps of a real forward pass, each storage once."""
     there = [*distiller.parameters(), *distiller.buffers(), batch.inputs]
     known = {x.untyped_storage().data_ptr() for x in there}
     found: dict[int, tuple[int, Tensor]] = {}
 
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in known:
-            found[storage.data_ptr()] = (storage.nbytes(), tensor)
-        return tensor
+    def pack(tensor: Tensor) -> recall.Packed:
+        packed = recall.pack(tensor) if settings.fires_again else tensor
+        held = packed.kept if isinstance(packed, recall.Narrow) else packed
+        if isinstance(held, Tensor) and held.untyped_storage().data_ptr() not in known:
+            found[held.untyped_storage().data_ptr()] = (held.untyped_storage().nbytes(), held)
+        return packed
 
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        forward(distiller, batch, dtype)
+    again = fired_again() if settings.fires_again else nullcontext()
+    dtype = DTYPES[settings.precision]
+    with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32), again:
+        with saved_tensors_hooks(pack, recall.unpack):
+            distiller(batch)
     return sum(size for size, _ in found.values())
 
 

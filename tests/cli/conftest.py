@@ -15,7 +15,7 @@ QUICK = ["training.epochs=1", "data.train_limit=64", "training.batch_size=32",
          "phases.student.compare={}"]  # fmt: skip
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True)
 def _eager() -> Iterator[None]:
     with compiling(False):
         yield

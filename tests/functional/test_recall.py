@@ -29,13 +29,13 @@ def kept_bytes(call, *leave_out: Tensor) -> tuple[Tensor, int]:
     outside = {tensor.untyped_storage()._cdata for tensor in leave_out}
 
     def pack(tensor: Tensor):
-        kept = recall._pack(tensor)
+        kept = recall.pack(tensor)
         held = kept if isinstance(kept, Tensor) else getattr(kept, "kept", None)
         if held is not None and held.untyped_storage()._cdata not in outside:
             seen[held.untyped_storage()._cdata] = held.untyped_storage().nbytes(), kept
         return kept
 
-    with fired_again(), saved_tensors_hooks(pack, recall._unpack):
+    with fired_again(), saved_tensors_hooks(pack, recall.unpack):
         result = call()
     return result, sum(size for size, _ in seen.values())
 

@@ -9,7 +9,7 @@ import pytest
 from spikedistill.functional.compiled import compiling
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True)
 def _eager() -> Iterator[None]:
     with compiling(False):
         yield

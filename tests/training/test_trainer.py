@@ -201,8 +201,8 @@ def test_a_checkpoint_from_before_a_setting_existed_is_resumed(tmp_path):
 @pytest.mark.compiled
 def test_spikes_fired_again_train_the_same_network(tmp_path, monkeypatch):
     fired = []
-    again = recall._Again.tensor
-    monkeypatch.setattr(recall._Again, "tensor", lambda kept: fired.append(1) or again(kept))
+    again = recall.Again.tensor
+    monkeypatch.setattr(recall.Again, "tensor", lambda kept: fired.append(1) or again(kept))
     fitted = []
     for choice in ("off", "spikes"):
         distiller, *rest = parts(checkpoint=choice, compile="neurons")

@@ -10,7 +10,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.core.trace import Batch, Trace
+from spikedistill.functional import recall
 from spikedistill.functional.compiled import compiling
+from spikedistill.functional.recall import fired_again
 from spikedistill.methods.cross_entropy import CrossEntropy
 from spikedistill.methods.logit_kd import LogitKD
 from spikedistill.neurons.lif import LIF
@@ -79,11 +81,18 @@ def test_a_teacher_runs_forward_only_and_keeps_nothing() -> None:
 
 
 def test_what_is_kept_by_hand() -> None:
-    done = on_paper_work([student()])
+    done = on_paper_work([student()], checkpoint="off")
     currents = 4 * B * 64 + 4 * T * B * 80  # the first layer's has one step
-    spikes = 4 * T * B * 64 + 4 * T * B * 80  # what the second convolution and the head read
+    spikes, features = 4 * T * B * 64, 4 * T * B * 80  # what the convolution and the head read
     state = 2 * 4  # the potential at rest of each layer, one number that is expanded
-    assert done.kept["role student"] == currents + spikes + state
+    assert done.kept["role student"] == currents + spikes + features + state
+    again = on_paper_work([student()])  # the head reads a copy of its spikes, in another order
+    assert again.kept["role student"] == currents + features + state
+    loops = {
+        name: sum(count for _, count in found.select(backward=True, kind="neuron"))
+        for name, found in (("kept", done), ("again", again))
+    }
+    assert loops == {"kept": 2, "again": 3}
 
 
 def test_paper_and_reality_keep_the_same() -> None:
@@ -103,13 +112,13 @@ def _compare(compiled: bool) -> None:
     there = [*distiller.parameters(), *distiller.buffers(), images]
     known, kept = {x.untyped_storage().data_ptr() for x in there}, {}
 
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in known:
+    def pack(tensor: Tensor) -> recall.Packed:
+        packed, storage = recall.pack(tensor), tensor.untyped_storage()
+        if packed is tensor and storage.data_ptr() not in known:
             kept[storage.data_ptr()] = (storage.nbytes(), tensor)
-        return tensor
+        return packed
 
-    with compiling(compiled), saved_tensors_hooks(pack, lambda tensor: tensor):
+    with compiling(compiled), fired_again(), saved_tensors_hooks(pack, recall.unpack):
         distiller(Batch(images, torch.zeros(B, dtype=torch.int64)))
     assert paper.memory.kept == sum(size for size, _ in kept.values())
 

@@ -18,14 +18,14 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
 
-_Fire = Callable[[], Tensor]
+Fire = Callable[[], Tensor]
 
 
 class _Known(NamedTuple):
     memory: StorageWeakRef
     version: int
     """How often the memory had been changed in place: other values cannot be fired again."""
-    fire: _Fire
+    fire: Fire
 
 
 _known: ContextVar[dict[int, _Known] | None] = ContextVar("fired_again", default=None)
@@ -36,13 +36,13 @@ def fired_again() -> Generator[None]:
     """Layers called inside this block do not keep the spikes of compiled neurons."""
     token = _known.set({})
     try:
-        with saved_tensors_hooks(_pack, _unpack):
+        with saved_tensors_hooks(pack, unpack):
             yield
     finally:
         _known.reset(token)
 
 
-def can_fire_again(spikes: Tensor, fire: _Fire) -> None:
+def can_fire_again(spikes: Tensor, fire: Fire) -> None:
     """Say how to get a tensor of spikes again: `fire()` gives what its memory holds, in order."""
     known = _known.get()
     if known is not None and spikes.requires_grad:
@@ -51,10 +51,10 @@ def can_fire_again(spikes: Tensor, fire: _Fire) -> None:
         known[memory.cdata] = _Known(memory, spikes._version, fire)
 
 
-class _Again:
+class Again:
     """In place of a kept tensor: how to fire it again, and which part of it was kept."""
 
-    def __init__(self, fire: _Fire, kept: Tensor) -> None:
+    def __init__(self, fire: Fire, kept: Tensor) -> None:
         self.fire = fire
         self.shape, self.stride, self.offset = kept.shape, kept.stride(), kept.storage_offset()
 
@@ -64,7 +64,7 @@ class _Again:
             return self.fire().as_strided(self.shape, self.stride, self.offset)
 
 
-class _Narrow(NamedTuple):
+class Narrow(NamedTuple):
     """In place of a kept tensor of whole numbers: the same in fewer bytes."""
 
     kept: Tensor
@@ -74,21 +74,27 @@ class _Narrow(NamedTuple):
         return self.kept.long()
 
 
-def _pack(tensor: Tensor) -> Tensor | _Again | _Narrow:
-    if tensor.dtype == torch.int64 and tensor.numel() > _FEW:
+Packed = Tensor | Again | Narrow
+
+
+def pack(tensor: Tensor) -> Packed:
+    """What is kept in place of a tensor."""
+    if tensor.dtype == torch.int64 and tensor.numel() > FEW:
         low, high = (int(end) for end in tensor.aminmax())
         for dtype in (torch.uint8, torch.int16, torch.int32):
             if torch.iinfo(dtype).min <= low and high <= torch.iinfo(dtype).max:
-                return _Narrow(tensor.to(dtype))
+                return Narrow(tensor.to(dtype))
     known = _known.get() or {}
     found = known.get(tensor.untyped_storage()._cdata) if known else None
     if found is None or found.version != tensor._version:
         return tensor
-    return _Again(found.fire, tensor)
+    return Again(found.fire, tensor)
 
 
-_FEW = 1000  # whole numbers that are not worth a look
+FEW = 1000
+"""So many whole numbers are not worth a look."""
 
 
-def _unpack(kept: Tensor | _Again | _Narrow) -> Tensor:
+def unpack(kept: Packed) -> Tensor:
+    """The tensor, from what was kept of it."""
     return kept if isinstance(kept, Tensor) else kept.tensor()

@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflatten
 
 from spikedistill.functional import compiled
+from spikedistill.functional.recall import can_fire_again
 
 Kind = Literal["multiply", "norm", "neuron", "pass", "free"]
 """`multiply`: convolutions and matrix products; `norm`: batch norms; `neuron`: compiled loops over
@@ -171,7 +172,11 @@ class Follower(TorchDispatchMode):
         before = compiled.call
 
         def call(function: compiled.Pure, *inputs: Tensor) -> tuple[Tensor, ...]:
-            return _Loop.apply(self, function, *inputs)  # type: ignore[return-value]
+            results: tuple[Tensor, ...] = _Loop.apply(self, function, *inputs)  # type: ignore[assignment]
+            again = Call.of(replay_forward, ((function, *inputs), {}), "neuron")
+            looks = [Like.of(result) for result in results]
+            can_fire_again(results[0], lambda: self._again(again, looks))
+            return results
 
         compiled.call = call
         try:
@@ -187,6 +192,12 @@ class Follower(TorchDispatchMode):
             yield
         finally:
             self._silent = before
+
+    def _again(self, call: Call, looks: Sequence[Like]) -> Tensor:
+        """Write down a loop that the backward pass runs again, for its first result."""
+        self.loop(call, looks)
+        with self.silent():
+            return looks[0].made(torch.device("cpu"))
 
     def loop(self, call: Call, results: Sequence[Any]) -> None:
         """Write down one direction of a loop over time."""

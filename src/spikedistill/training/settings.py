@@ -47,6 +47,11 @@ class Settings:
     save_every: float = 120.0
     """Seconds between checkpoints within an epoch."""
 
+    @property
+    def fires_again(self) -> bool:
+        """Whether the forward pass of a step belongs into `functional.recall.fired_again`."""
+        return self.checkpoint == "spikes" and self.compile == "neurons"
+
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:

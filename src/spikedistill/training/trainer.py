@@ -196,10 +196,9 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(settings, share * settings.epochs)
         batch = replace(batch.to(device), progress=share)
-        spikes = settings.checkpoint == "spikes" and settings.compile == "neurons"
         with (
             torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32),
-            fired_again() if spikes else nullcontext(),
+            fired_again() if settings.fires_again else nullcontext(),
         ):
             loss, parts = self.module(batch)
         outputs = self.distiller.outputs[self.student]

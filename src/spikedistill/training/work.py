@@ -21,6 +21,8 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
+from spikedistill.functional import recall
+from spikedistill.functional.recall import fired_again
 from spikedistill.training.distiller import Distiller
 from spikedistill.training.follow import Follower, Kind, Operation
 from spikedistill.training.settings import Settings
@@ -115,10 +117,12 @@ def work(
     """
     follower, kept = Follower(), _Kept(distiller, batch)
     loops = follower.loops_as_compiled() if compiled else nullcontext()
+    again = fired_again() if compiled and settings.fires_again else nullcontext()
     autocast = torch.autocast("cpu", dtype, enabled=dtype is not torch.float32)
     try:
         with _sections(distiller, follower), loops, follower:
-            with saved_tensors_hooks(lambda x: kept.keep(x, follower.section), _as_it_is), autocast:
+            hooks = saved_tensors_hooks(lambda x: kept.keep(x, follower.section), recall.unpack)
+            with again, hooks, autocast:
                 loss, _ = distiller(batch)
             follower.enter_section("other")
             loss.backward()
@@ -222,12 +226,15 @@ class _Kept:
         self._there = {x.untyped_storage()._cdata for x in there}
         self._kept: dict[int, tuple[str, int, Tensor]] = {}  # the tensor keeps its key from reuse
 
-    def keep(self, tensor: Tensor, section: str) -> Tensor:
+    def keep(self, tensor: Tensor, section: str) -> recall.Packed:
+        """What is kept in its place; places of a maximum count as 2 bytes, unseen as they are."""
+        places = tensor.dtype is torch.int64 and tensor.numel() > recall.FEW
+        packed = tensor if places else recall.pack(tensor)
         storage = tensor.untyped_storage()
-        key = storage._cdata
-        if key not in self._there:
-            self._kept.setdefault(key, (section, storage.nbytes(), tensor))
-        return tensor
+        key, size = storage._cdata, storage.nbytes() // (4 if places else 1)
+        if packed is tensor and key not in self._there:
+            self._kept.setdefault(key, (section, size, tensor))
+        return packed
 
     def by_section(self) -> dict[str, int]:
         """Bytes by the section that kept them first."""
@@ -235,10 +242,6 @@ class _Kept:
         for section, size, _ in self._kept.values():
             found[section] = found.get(section, 0) + size
         return found
-
-
-def _as_it_is(tensor: Tensor) -> Tensor:
-    return tensor
 
 
 def _memory(
