@@ -12,6 +12,8 @@ import json
 import resource
 import statistics
 import sys
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,7 +83,8 @@ def main() -> None:
         peaks.append(high_water() / MIB)
         steps.append(peaks[-1] - before / MIB)
     neurons = activations(ready.module, spiking_layers(peers), ready.train)
-    kinds = saved_by_kind(ready.module, ready.train)
+    plain = replace(ready, variant=replace(variant, keeping=nullcontext))
+    kinds = saved_by_kind(ready.module, plain.train, again=variant.keeping is not nullcontext)
     of_neurons = sum(size for kind, size in kinds.items() if kind.values != "weights")
     result = {
         "step_mib": statistics.median(steps),

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from spikedistill.core.over_time import OverTime
 from spikedistill.functional.compiled import compiling
+from spikedistill.functional.recall import fired_again
 from spikedistill.neurons.lif import LIF
 from spikedistill.training.recompute import Recomputed
 
@@ -42,6 +43,8 @@ class Variant:
     """bf16 autocast and channels_last; else float32 and NCHW."""
     around: Callable[[], AbstractContextManager[Any]] = nullcontext
     """What forward and backward run inside of."""
+    keeping: Callable[[], AbstractContextManager[Any]] = nullcontext
+    """What the forward of a training step runs inside of, besides."""
     images: Callable[[int], int] = lambda T: 1
     """How many images stand for one: T for an ANN that has to do the work of T steps."""
 
@@ -66,7 +69,7 @@ def variants(peers: Peers | None) -> dict[str, Variant]:
     """The ANN, ours, and those of the other libraries if they are here."""
     own = {
         ANN: Variant(lambda blueprint, T: blueprint(nn.ReLU), images=lambda T: T),
-        OURS: Variant(_ours, around=lambda: compiling(True)),
+        OURS: Variant(_ours, around=lambda: compiling(True), keeping=fired_again),
         EAGER: Variant(_ours, around=lambda: compiling(False)),
     }
     if peers is None:
@@ -186,7 +189,7 @@ class Case:
     def train(self) -> None:
         """One training step without the optimiser: forward, cross-entropy, backward."""
         self.module.zero_grad(set_to_none=True)
-        with self.variant.running():
+        with self.variant.running(), self.variant.keeping():
             logits = self.module(self.images)
         with self.variant.around():
             F.cross_entropy(logits.float(), self.targets).backward()

@@ -52,6 +52,6 @@ FORMS: dict[str, Callable[[Spec, Spec], Loss]] = {
     "SASTC, pointwise": partial(SASTC, projector="pointwise"),
     "SASTC, grouped": partial(SASTC, projector="grouped"),
     "SASTC, shared": partial(SASTC, projector="shared"),
-    "SASTC, shared, grid 8": partial(SASTC, projector="shared", grid=8),
+    "SASTC, grouped, grid 8": partial(SASTC, projector="grouped", grid=8),
     "SASTC as loops": Loops,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,9 @@ from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
 )
+
+from spikedistill.functional import recall
+from spikedistill.functional.recall import fired_again
 
 
 class Kind(NamedTuple):
@@ -24,8 +28,10 @@ class Kind(NamedTuple):
     """"spikes" where all are 0 or 1, "weights" for their copy in lower precision, else "real"."""
 
 
-def saved_by_kind(network: nn.Module, step: Callable[[], object]) -> Counter[Kind]:
+def saved_by_kind(network: nn.Module, step: Callable[[], object], again: bool) -> Counter[Kind]:
     """Bytes of the memory that autograd holds when the forward of `step` ends, each counted once.
+
+    With `again`, what is kept in place of spikes that can be fired again.
 
     Memory that several layers keep is counted for the first; parameters and buffers of the
     network are no extra memory and are left out.
@@ -35,21 +41,26 @@ def saved_by_kind(network: nn.Module, step: Callable[[], object]) -> Counter[Kin
     stack: list[nn.Module | None] = [None]
     held: list[Tensor] = []  # alive, so that no later tensor gets the same memory
 
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
+    def pack(tensor: Tensor) -> recall.Packed:
+        packed = recall.pack(tensor) if again else tensor
+        kept = packed.kept if isinstance(packed, recall.Narrow) else packed
+        if not isinstance(kept, Tensor):
+            return packed
+        storage = kept.untyped_storage()
         if storage.data_ptr() not in known and storage.nbytes():
             known.add(storage.data_ptr())
-            held.append(tensor.detach())
-            found[_kind(stack[-1], tensor)] += storage.nbytes()
-        return tensor
+            held.append(kept.detach())
+            found[_kind(stack[-1], kept)] += storage.nbytes()
+        return packed
 
     hooks = [
         register_module_forward_pre_hook(lambda m, inputs: stack.append(m)),
         register_module_forward_hook(lambda m, i, output: _pop(stack), always_call=True),
     ]
     try:
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            step()
+        with fired_again() if again else nullcontext():
+            with torch.autograd.graph.saved_tensors_hooks(pack, recall.unpack):
+                step()
     finally:
         for hook in hooks:
             hook.remove()

@@ -23,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from spikedistill.core.loss import Loss
 from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.core.trace import Batch
+from spikedistill.functional.recall import fired_again
 from spikedistill.methods.cross_entropy import CrossEntropy
 from spikedistill.methods.logit_kd import LogitKD
 from spikedistill.models.resnet import resnet19, resnet19_no_fc
@@ -70,7 +71,7 @@ def step(module: Distiller, batch: Batch) -> Step:
 
     def run() -> None:
         module.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16), fired_again():
             loss, _ = module(batch)
         loss.backward()
 

@@ -1,4 +1,4 @@
-"""What `spikedistill plan` predicts beside what is measured: steps of three recipes, memory kept.
+"""What `spikedistill plan` predicts beside what is measured: steps of four recipes, memory kept.
 
     python benchmarks/plan.py build/bench/plan.json
 
@@ -33,7 +33,7 @@ from spikedistill.training.distiller import Distiller
 from spikedistill.training.optim import build_optimizer
 from spikedistill.training.settings import Settings
 
-RECIPES = ("digits-sastc", "cifar10-small-sastc", "cifar10-twin")
+RECIPES = ("digits-sastc", "cifar10-small-sastc", "cifar10-twin", "fashion-sastc")
 STILL = ("training.lr=1e-9",)
 """Learned by heart, one batch gives gradients so small that the processor leaves its fast path."""
 STEPS = 5
