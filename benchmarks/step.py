@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             text += f"\n**{network}, T = {T}, B = {B}**\n\n" + times_table("step", part, "ANN")
     if peers:
         worst = ", ".join(f"{name} {max(found.values()):.1e}" for name, found in gaps.items())
-        text += f"\nThe same work: largest gap of any library's logits to ours, float32: {worst}.\n"
+        text += f"\nThe same work: largest gap of any library's logits to ours: {worst}.\n"
     results = {"rows": rows, "logit_gaps": gaps, "side": side, "width": width}
     write(choice, text, results, VERSIONS if peers else {})
 

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -25,3 +27,40 @@ def test_what_the_kernel_would_give_back_counts(tmp_path, monkeypatch):
 )
 def test_sizes_are_said_in_the_unit_that_fits(count, said):
     assert say_bytes(count) == said
+
+
+KEPT = """
+import sys, torch
+from pathlib import Path
+from spikedistill.core.memory import keep_freed_memory
+def resident():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 2**20
+kept = keep_freed_memory() if sys.argv[1] == "keep" else None
+before = resident()
+block = torch.ones(64 * 2**18)
+del block
+print(kept, round(resident() - before))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another C library")
+@pytest.mark.parametrize(
+    ("choice", "variables", "kept", "least", "most"),
+    [
+        ("keep", {}, "True", 60, 70),
+        ("leave", {}, "None", -5, 5),
+        ("keep", {"MALLOC_MMAP_MAX_": "65536"}, "False", -5, 5),
+    ],
+)
+def test_a_freed_block_of_64_mib_stays_with_the_process(choice, variables, kept, least, most):
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT, choice],
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said, grown = done.stdout.split()
+    assert said == kept
+    assert least <= int(grown) <= most

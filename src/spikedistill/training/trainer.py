@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.memory import keep_freed_memory
 from spikedistill.core.trace import Batch
 from spikedistill.data import Loader
 from spikedistill.functional.compiled import compile_is_on, compiling
@@ -77,6 +78,7 @@ def fit(
         Interrupted: on Ctrl-C; the state is saved first.
         SpikedistillError: if a checkpoint is damaged or belongs to other networks.
     """
+    keep_freed_memory()
     training = _Training(
         distiller, train, valid, settings, folder, seed, student, progress or Silent()
     )
