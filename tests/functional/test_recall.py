@@ -72,6 +72,18 @@ def test_gradients_are_the_same_bit_for_bit() -> None:
         assert torch.equal(one, other)
 
 
+def test_a_neuron_that_is_first_compiled_inside_is_compiled_all_the_same() -> None:
+    """Backward inside the block as well: torch's transforms refuse hooks, which stay outside."""
+    network, x = Net(), torch.randn(8, 3, 6, 6, requires_grad=True)
+    network.neurons = nn.ModuleList([LIF(tau=2.125), LIF(tau=2.125)])
+    for neuron in network.neurons:
+        neuron.timesteps = 2
+    compiled.calls.clear()
+    with fired_again():
+        gradients(network, x)
+    assert compiled.calls == {"compiled": 5}  # two forward, one of them again, two backward
+
+
 def test_a_neuron_and_the_layer_behind_it_keep_one_current() -> None:
     """By hand: float32, N = 8 images of 36 places, channels 3 -> 4 -> 5.
 

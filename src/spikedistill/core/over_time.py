@@ -105,6 +105,7 @@ class OverTime(nn.Module):
         timesteps: T of a call that does not say otherwise.
 
     Example:
+        >>> import torch
         >>> net = OverTime(nn.Linear(3, 2), timesteps=1)
         >>> net(torch.zeros(5, 3)).shape, net.over_time(torch.zeros(1, 5, 3), 4).shape
         (torch.Size([5, 2]), torch.Size([4, 5, 2]))

@@ -16,6 +16,7 @@ import os
 import types
 from collections import Counter
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -270,8 +271,9 @@ def _build(function: Callable[..., Tensors], signature: Signature) -> Callable[.
 def _loop(function: Callable[..., Tensors], signature: Signature) -> Callable[..., Tensors]:
     """The function as a C++ loop over all places."""
     examples = [torch.zeros(kind.rows, dtype=kind.dtype) for kind in signature]
-    with torch.inference_mode(False), torch.enable_grad():
-        program = emit(function, examples)
+    # in a thread of its own: gradient modes and hooks of the caller (`recall`) belong to its thread
+    with ThreadPoolExecutor(1) as own:
+        program = own.submit(emit, function, examples).result()
     kernel = load(program.text)
 
     def run(*inputs: Tensor) -> Tensors:
