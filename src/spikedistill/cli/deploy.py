@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spikedistill.cli._options import AsJson, BatchSize, DataDir, RunOrModel, Timesteps
 from spikedistill.cli._shield import console, shielded
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from spikedistill.data import DataSet
     from spikedistill.export.deploy import Deployed
     from spikedistill.recipes.rebuild import Saved
 
@@ -27,24 +29,18 @@ _TIMED = 20
 
 @shielded
 def command(
-    path: Annotated[
-        Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run, a cell of one, or its model.")
-    ],
+    path: RunOrModel,
     out: Annotated[
         Path | None, typer.Option(help="The ONNX file to write (.onnx); default: none.")
     ] = None,
     weights: Annotated[str, typer.Option(help="float, bfloat16 or int8.")] = "float",
-    timesteps: Annotated[
-        int | None, typer.Option("--timesteps", "-T", min=1, help="Default: as trained.")
-    ] = None,
+    timesteps: Timesteps = None,
     judge: Annotated[
         bool, typer.Option("--evaluate", help="Accuracy on the test split, before and after.")
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 128,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where data lie; default $SPIKEDISTILL_DATA, else ./data.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    batch_size: BatchSize = 128,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fold norms, compute the stem once, optionally int8; write ONNX; say what it brought."""
     _check(out, weights)
@@ -54,7 +50,8 @@ def command(
     saved = rebuild(path)
     _check_encoder(saved)
     steps = timesteps or saved.timesteps
-    images = _example(saved, data_dir, weights)
+    data = saved.data(data_dir) if judge or weights == "int8" else None
+    images = _example(saved, data if weights == "int8" else None)
     deployed = deploy(saved.network, images, weights=weights, timesteps=steps)  # type: ignore[arg-type]
     found = {
         "network": saved.card["network"],
@@ -64,8 +61,8 @@ def command(
         "after": _row(deployed, images, steps),
         "notes": list(deployed.notes),
     }
-    if judge:
-        _judge(found, saved, deployed, steps, batch_size, data_dir)
+    if judge and data is not None:
+        _judge(found, saved, deployed, steps, batch_size, data)
     if out is not None:
         from spikedistill.export.onnx import to_onnx
 
@@ -97,18 +94,15 @@ def _check_encoder(saved: Saved) -> None:
         )
 
 
-def _example(saved: Saved, data_dir: Path | None, weights: str) -> Tensor:
-    """Images of the test split; random ones where it does not matter what they show."""
+def _example(saved: Saved, data: DataSet | None) -> Tensor:
+    """Images of the test split; random ones (None) where it does not matter what they show."""
     import torch
 
     from spikedistill.data import Loader
-    from spikedistill.recipes.build import build_data
-    from spikedistill.recipes.entries import read_data
 
-    if weights != "int8":
+    if data is None:
         generator = torch.Generator().manual_seed(0)
         return torch.rand(8, *saved.card["facts"]["shape"], generator=generator)
-    data = build_data(read_data(saved.card["data"]), data_dir, saved.card["seed"])
     return next(iter(Loader(data.test, 64).epoch(0))).inputs
 
 
@@ -144,17 +138,14 @@ def _judge(
     deployed: Deployed,
     steps: int,
     batch_size: int,
-    data_dir: Path | None,
+    data: DataSet,
 ) -> None:
     """Accuracy of both networks on the test split."""
     import torch
 
     from spikedistill.data import Loader
-    from spikedistill.recipes.build import build_data
-    from spikedistill.recipes.entries import read_data
     from spikedistill.training.evaluate import evaluate
 
-    data = build_data(read_data(saved.card["data"]), data_dir, saved.card["seed"])
     loader = Loader(data.test, batch_size)
     half = torch.bfloat16 if deployed.weights == "bfloat16" else torch.float32
     before = evaluate(saved.network, loader, steps)

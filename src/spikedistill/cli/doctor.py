@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from spikedistill.cli._options import DataDir
 from spikedistill.cli._shield import console, shielded
 
 NAME = "doctor"
@@ -34,9 +35,7 @@ class Finding:
 
 @shielded
 def command(
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where data lie; default $SPIKEDISTILL_DATA, else ./data.")
-    ] = None,
+    data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
 ) -> None:
     """Say what is installed, which path is fast here, and how to get what is missing."""

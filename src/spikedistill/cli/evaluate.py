@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from spikedistill.cli._options import AsJson, BatchSize, DataDir, RunOrModel, Timesteps
 from spikedistill.cli._shield import console, shielded
 
 NAME = "evaluate"
@@ -16,18 +16,12 @@ EXAMPLE = "spikedistill evaluate runs/digits-sastc --timesteps 4"
 
 @shielded
 def command(
-    path: Annotated[
-        Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run, a cell of one, or its model.")
-    ],
-    timesteps: Annotated[
-        int | None, typer.Option("--timesteps", "-T", min=1, help="Default: as trained.")
-    ] = None,
+    path: RunOrModel,
+    timesteps: Timesteps = None,
     split: Annotated[str, typer.Option(help="test, valid or train.")] = "test",
-    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 128,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where data lie; default $SPIKEDISTILL_DATA, else ./data.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    batch_size: BatchSize = 128,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure a saved network: accuracy at every T' <= T, firing rate, operations."""
     if split not in ("test", "valid", "train"):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from spikedistill.cli._options import Overrides, Recipe
 from spikedistill.cli._shield import console, say, shielded
 
 NAME = "plan"
@@ -17,11 +18,8 @@ EXAMPLE = "spikedistill plan cifar10-small-sastc training.batch_size=64"
 
 @shielded
 def command(
-    recipe: Annotated[str, typer.Argument(help="A recipe of the library, or a YAML file.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY.PATH=VALUE]...", help="Changes to the recipe."),
-    ] = None,
+    recipe: Recipe,
+    overrides: Overrides = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where data lie; published data sets need not be there.")
     ] = None,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from spikedistill.cli._options import AsJson
 from spikedistill.cli._shield import console, shielded
 from spikedistill.cli.run import show_result, stoppable
 
@@ -23,7 +24,7 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the table.")] = (
         False
     ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Go on with a run that was stopped, bit for bit; finished trainings are not repeated."""
     from spikedistill.recipes.run import resume

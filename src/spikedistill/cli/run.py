@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from spikedistill.cli._options import AsJson, DataDir, Overrides, Recipe
 from spikedistill.cli._shield import STOPPED, console, say, shielded
 
 NAME = "run"
@@ -17,15 +18,10 @@ EXAMPLE = "spikedistill run digits-sastc phases.student.losses.sastc.weight=50 -
 
 @shielded
 def command(
-    recipe: Annotated[str, typer.Argument(help="A recipe of the library, or a YAML file.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY.PATH=VALUE]...", help="Changes to the recipe."),
-    ] = None,
+    recipe: Recipe,
+    overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME.")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where data lie; default $SPIKEDISTILL_DATA, else ./data.")
-    ] = None,
+    data_dir: DataDir = None,
     replace: Annotated[bool, typer.Option("--replace", help="Throw away a run in --out.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Build and check everything, train nothing.")
@@ -34,7 +30,7 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the table.")] = (
         False
     ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run a recipe: train its networks, compare them on the test split, keep everything."""
     from spikedistill.recipes.cells import default_folder

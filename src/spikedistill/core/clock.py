@@ -40,12 +40,15 @@ def steps(
     network: nn.Module, timesteps: int, expanding: Sequence[Temporal] = ()
 ) -> Generator[None, None, None]:
     """Tell the temporal layers T for the duration of a call; `expanding` ones repeat their step."""
-    layers = temporal_layers(network)
-    for layer in layers:
-        layer.timesteps = timesteps
-        layer.expands = timesteps > 1 and layer in expanding
+    tell(network, timesteps, expanding)
     try:
         yield
     finally:
-        for layer in layers:
-            layer.timesteps, layer.expands = 1, False
+        tell(network, 1)
+
+
+def tell(network: nn.Module, timesteps: int, expanding: Sequence[Temporal] = ()) -> None:
+    """Tell the temporal layers T until they are told otherwise."""
+    for layer in temporal_layers(network):
+        layer.timesteps = timesteps
+        layer.expands = timesteps > 1 and layer in expanding

@@ -141,6 +141,11 @@ def stratified_order(count: int, labels: Tensor | None, seed: int) -> Tensor:
     return shuffled[place.argsort(stable=True)]
 
 
+def count(size: int | float, total: int) -> int:
+    """How many of `total` samples are meant: a count, or a share of the whole (float)."""
+    return size if isinstance(size, int) else round(size * total)
+
+
 def carve(samples: Samples, shares: Sequence[int | float], seed: int) -> list[Samples]:
     """Cut `samples` into parts of the sizes asked for, then the rest, stratified by class.
 
@@ -153,7 +158,7 @@ def carve(samples: Samples, shares: Sequence[int | float], seed: int) -> list[Sa
         The parts in the order of `shares`, then the rest; inside each the original order.
     """
     total = length(samples)
-    counts = [size if isinstance(size, int) else round(size * total) for size in shares]
+    counts = [count(size, total) for size in shares]
     order = stratified_order(total, labels_of(samples), seed)
     parts = order.split([*counts, total - sum(counts)])
     return [pick(samples, part.sort().values) for part in parts]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from spikedistill.data._dataset import DataSet, Split
+from spikedistill.data._dataset import DataSet, Split, count
 from spikedistill.data._registry import SHARE, _check_count
 
 
@@ -51,9 +51,9 @@ def blank(name: str, rows: int, labels: str | None = None) -> DataSet | None:
         return None
     classes = COARSE if labels == "coarse" else known.classes
 
-    def split(count: int) -> Split:
-        images = torch.zeros(count, *known.shape, dtype=torch.uint8)
-        return Split(images, torch.zeros(count, dtype=torch.int64))
+    def split(size: int) -> Split:
+        images = torch.zeros(size, *known.shape, dtype=torch.uint8)
+        return Split(images, torch.zeros(size, dtype=torch.int64))
 
     channels = known.shape[0]
     return DataSet(
@@ -76,7 +76,7 @@ def sizes(name: str, valid: int | float | None, train_limit: int | None) -> Size
     known = PUBLISHED[name]
     share = SHARE if valid is None else valid
     _check_count("valid", share, known.train, at_least=0)
-    held = share if isinstance(share, int) else round(share * known.train)
+    held = count(share, known.train)
     train = known.train - held
     if train_limit is not None:
         _check_count("train_limit", train_limit, train, at_least=1)

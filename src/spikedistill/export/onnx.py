@@ -7,7 +7,6 @@ import copy
 import importlib
 import io
 import logging
-import os
 import warnings
 from collections.abc import Generator
 from pathlib import Path
@@ -17,8 +16,9 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from spikedistill.core.clock import temporal_layers
+from spikedistill.core.clock import tell
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.files import put
 from spikedistill.export.binary import OnlySpikes
 from spikedistill.export.deploy import Deployed
 from spikedistill.export.integer import IntegerLayer
@@ -32,9 +32,7 @@ class _Unrolled(nn.Module):
         self.timesteps, self.repeats = deployed.timesteps, not deployed.first
         # Both in one copy, so that the first layers are those of the copied graph.
         self.network, first = copy.deepcopy((deployed.graph, deployed.first))
-        for layer in temporal_layers(self.network):
-            layer.timesteps = self.timesteps
-            layer.expands = self.timesteps > 1 and layer in first
+        tell(self.network, self.timesteps, first)
         for path, module in list(self.network.named_modules()):
             if isinstance(module, IntegerLayer):
                 self.network.set_submodule(path, _ConvInteger(module))
@@ -115,14 +113,7 @@ def to_onnx(deployed: Deployed, path: Path | str, example: Shaped[Tensor, "B *re
     assert program is not None
     for node in program.model.graph:
         node.metadata_props.clear()  # where each line of Python stood: most of a small file
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        program.save(str(partial))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    return put(path, lambda partial: program.save(str(partial)))
 
 
 def check_form(path: Path, weights: str) -> None:

@@ -289,7 +289,15 @@ def _loop(function: Callable[..., Tensors], signature: Signature) -> Callable[..
 
 
 def _compile(function: Callable[..., Tensors]) -> Callable[..., Tensors]:
-    """Compile a function of its own.
+    """By torch's compiler; one compilation for all sizes."""
+    made = compiled_apart(function, "inductor" if backend == "auto" else backend)
+    return lambda *tensors: made(*_varying(tensors))
+
+
+def compiled_apart(
+    function: Callable[..., Any], by: str | Callable[..., Any]
+) -> Callable[..., Any]:
+    """A function compiled by a backend of dynamo, as if there were no other.
 
     dynamo counts recompilations per code object and silently runs eagerly beyond a limit (8), and
     it remembers by name which sizes and numbers changed: so every function gets its own code
@@ -298,8 +306,7 @@ def _compile(function: Callable[..., Tensors]) -> Callable[..., Tensors]:
     name = f"{function.__name__}_{next(_numbers)}"
     code = function.__code__.replace(co_name=name, co_qualname=name)
     own = types.FunctionType(code, function.__globals__, name, None, function.__closure__)
-    made = torch.compile(own, fullgraph=True, backend="inductor" if backend == "auto" else backend)
-    return lambda *tensors: made(*_varying(tensors))
+    return torch.compile(own, fullgraph=True, backend=by)
 
 
 def _signature(inputs: Tensors) -> Signature:

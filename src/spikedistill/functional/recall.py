@@ -84,8 +84,7 @@ def pack(tensor: Tensor) -> Packed:
         for dtype in (torch.uint8, torch.int16, torch.int32):
             if torch.iinfo(dtype).min <= low and high <= torch.iinfo(dtype).max:
                 return Narrow(tensor.to(dtype))
-    known = _known.get() or {}
-    found = known.get(tensor.untyped_storage()._cdata) if known else None
+    found = (_known.get() or {}).get(tensor.untyped_storage()._cdata)
     if found is None or found.version != tensor._version:
         return tensor
     return Again(found.fire, tensor)

@@ -17,8 +17,6 @@ from spikedistill.data import DataSet, Loader, encoder
 from spikedistill.data._dataset import Samples, length
 from spikedistill.metrics.operations import macs, parameter_count
 from spikedistill.metrics.synops import SynopsMeter
-from spikedistill.recipes.build import build_data
-from spikedistill.recipes.entries import read_data
 from spikedistill.recipes.rebuild import rebuild
 from spikedistill.training.evaluate import evaluate
 from spikedistill.training.settings import Settings
@@ -106,7 +104,7 @@ def judge_saved(
         SpikedistillError: if the network or the data are not there, or the split is empty.
     """
     saved = rebuild(path)
-    data = build_data(read_data(saved.card["data"]), data_dir, saved.card["seed"])
+    data = saved.data(data_dir)
     settings = Settings(batch_size=batch_size)
     encoding = saved.card["encoder"]
     loader = split_loader(getattr(data, split), settings)

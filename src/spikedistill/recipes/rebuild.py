@@ -12,8 +12,9 @@ from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
-from spikedistill.recipes.build import Facts, Workshop
-from spikedistill.recipes.entries import NetworkEntry, read_network
+from spikedistill.data import DataSet
+from spikedistill.recipes.build import Facts, Workshop, build_data
+from spikedistill.recipes.entries import NetworkEntry, read_data, read_network
 from spikedistill.recipes.schema import Recipe
 from spikedistill.teachers import load_weights
 
@@ -53,6 +54,10 @@ class Saved:
     def timesteps(self) -> int:
         """T of the role in which it was trained."""
         return int(self.card["timesteps"])
+
+    def data(self, data_dir: Path | str | None = None) -> DataSet:
+        """The data that it was trained on, split as they were then."""
+        return build_data(read_data(self.card["data"]), data_dir, self.card["seed"])
 
 
 def rebuild(path: Path | str, given: nn.Module | None = None) -> Saved:

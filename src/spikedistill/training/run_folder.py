@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.files import put
 
 
 class RunFolder:
@@ -57,20 +57,14 @@ class RunFolder:
             SpikedistillError: if the disk refuses; what stood there before is untouched.
         """
         target = self / name
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            save(partial)
-            os.replace(partial, target)
+            return put(target, save)
         except (OSError, RuntimeError) as error:
             # torch and safetensors report a full disk as a RuntimeError of their own
             raise SpikedistillError(
                 f"could not write {target}: {error}; free some space or make the folder writable, "
                 "then resume: what was saved before is intact"
             ) from error
-        finally:
-            partial.unlink(missing_ok=True)
-        return target
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file."""

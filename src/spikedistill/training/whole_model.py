@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import types
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -12,14 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikedistill.functional.compiled import compile_is_on
+from spikedistill.functional.compiled import compile_is_on, compiled_apart
 from spikedistill.training.recompute import throwaway_buffers
 
 backend = "inductor"
 """The compiler behind dynamo; tests take a quicker one."""
 
 _log = logging.getLogger("spikedistill")
-_numbers = itertools.count()
 
 
 class WholeModel:
@@ -86,12 +83,9 @@ class WholeModel:
 
 
 def _compiled(network: nn.Module) -> Callable[[Tensor], Any]:
-    """The network's own forward, compiled; a code object of its own, as dynamo counts by those."""
+    """The network's own forward, compiled."""
 
-    def run(inputs: Tensor) -> Any:
+    def whole_model(inputs: Tensor) -> Any:
         return type(network).forward(network, inputs)
 
-    name = f"whole_model_{next(_numbers)}"
-    code = run.__code__.replace(co_name=name, co_qualname=name)
-    own = types.FunctionType(code, run.__globals__, name, None, run.__closure__)
-    return torch.compile(own, fullgraph=True, backend=backend)
+    return compiled_apart(whole_model, backend)

@@ -1,0 +1,22 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def put(target: Path, save: Callable[[Path], object]) -> Path:
+    """Let `save` write a file under a temporary name beside `target`, then rename it.
+
+    Folders are made. If anything fails, what stood at `target` before is untouched.
+    """
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        save(partial)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
