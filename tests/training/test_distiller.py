@@ -114,6 +114,19 @@ def test_the_input_is_encoded_once_per_number_of_steps():
     assert value.item() == pytest.approx(0.0, abs=1e-6)  # the same network on the same numbers
 
 
+def test_a_guide_that_no_term_looks_at_is_not_run():
+    distiller, batch = pair()
+    student = distiller.roles["student"]
+    spec = describe("student", student, batch.inputs)
+    alone = Distiller(distiller.roles, Objective([Term("ce", CrossEntropy(spec))]))
+    teacher = distiller.roles["teacher"].network
+    runs = []
+    handle = teacher.register_forward_hook(lambda *_: runs.append(1))
+    alone(batch)
+    handle.remove()
+    assert runs == [] and set(alone.outputs) == {"student"}
+
+
 def test_a_term_that_seats_a_missing_role_is_refused():
     spec = Spec("student", 1, 4, 3)
     role = Role(nn.Linear(2, 3), trainable=True)

@@ -77,6 +77,9 @@ class Distiller(nn.Module):
         self.tapped = nn.ModuleList(
             Tapped(network, self._taps_of(index)) for index, network in enumerate(networks)
         )
+        seated = {seat for term in objective.terms for seat in (term.learner, term.guide)}
+        self.running = [name for name, role in roles.items() if role.trainable or name in seated]
+        """Roles that are run; a guide that no term looks at would only cost time."""
         self._learning = [
             any(role.trainable for name, role in roles.items() if self.place[name] == index)
             for index in range(len(networks))
@@ -196,8 +199,8 @@ class Distiller(nn.Module):
         steps = {role.timesteps for role in self.roles.values()}
         encoded = {n: self.encoder(batch.inputs, n, self.generator) for n in sorted(steps)}
         traces = {
-            name: self.trace(name, encoded[role.timesteps], batch.index)
-            for name, role in self.roles.items()
+            name: self.trace(name, encoded[self.roles[name].timesteps], batch.index)
+            for name in self.running
         }
         self.outputs = {name: trace.outputs.detach() for name, trace in traces.items()}
         return self.objective(traces, batch)
