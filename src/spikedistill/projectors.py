@@ -15,6 +15,9 @@ from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Trace
 from spikedistill.functional.align import common_grid, gap, max_to_grid, mean_to_grid
 
+Pool = Callable[[Tensor, tuple[int, int]], Tensor]
+"""Maps `[T, B, C, H, W]` and a grid (h, w) to maps on that grid."""
+
 
 class StepBatchNorm(nn.BatchNorm2d):
     """Batch norm whose statistics are those of one step: over B, H and W, never over T.
@@ -95,10 +98,10 @@ class GroupedProjector(nn.Sequential):
 class ProjectedGaps(nn.Module):
     """The gap between chosen pairs of layers, each pair through a projector of its own.
 
-    Both maps are brought to the smaller of their two grids, the learner's by maximum and the
-    guide's by average pooling. All T steps pass a projector at once. (Pairs that share a grid share
-    the pooled maps, and not one wide convolution: on a CPU, in channels_last, that took 0.8 to 1.5
-    x the time of separate ones, and was the slower at the sizes of ResNet-19.)
+    Both maps are brought to the smaller of their two grids, the learner's by maximum (or as `pool`
+    does it) and the guide's by average pooling. All T steps pass a projector at once. (Pairs that
+    share a grid share the pooled maps, and not one wide convolution: on a CPU, in channels_last,
+    that took 0.8 to 1.5 x the time of separate ones, and was the slower at the sizes of ResNet-19.)
 
     Args:
         learner: spec of the network that is projected.
@@ -107,6 +110,7 @@ class ProjectedGaps(nn.Module):
         norm: makes the norm of so many channels inside the projector.
         projector: makes the projector from so many channels to so many, with that norm inside.
         finest: no pair meets on more than so many rows or columns; None: no limit.
+        pool: brings the learner's maps to the grid.
 
     Raises:
         ValueError: if a tap is missing or is no map `[T, B, C, H, W]`, or `finest` is below 1.
@@ -120,8 +124,10 @@ class ProjectedGaps(nn.Module):
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
         projector: Callable[[int, int, Callable[[int], nn.Module]], nn.Module] = Projector,
         finest: int | None = None,
+        pool: Pool = max_to_grid,
     ) -> None:
         super().__init__()
+        self.pool = pool
         self.pairs = tuple(pairs)
         self.grids = tuple(
             _meeting([map_grid(learner, mine), map_grid(guide, theirs)], finest)
@@ -140,7 +146,7 @@ class ProjectedGaps(nn.Module):
         Pairs whose number is in `skipped` are not computed: their gap is 0, and their projectors
         get a gradient of 0 (not none, for which data-parallel processes would wait).
         """
-        maps = _Pooled(learner, guide)
+        maps = _Pooled(learner, guide, self.pool)
         gaps: list[Tensor] = []
         for number, ((mine, theirs), grid, projector) in enumerate(
             zip(self.pairs, self.grids, self.projectors, strict=True)
@@ -169,6 +175,7 @@ class SharedGaps(nn.Module):
         guide_taps: the J layers that are the goals.
         norm: makes the norm of so many channels inside the projector.
         finest: no pair meets on more than so many rows or columns; None: no limit.
+        pool: brings the learner's maps to the grid.
 
     Raises:
         ValueError: if a tap is missing or is no map `[T, B, C, H, W]`, or `finest` is below 1.
@@ -182,8 +189,10 @@ class SharedGaps(nn.Module):
         guide_taps: Sequence[str],
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
         finest: int | None = None,
+        pool: Pool = max_to_grid,
     ) -> None:
         super().__init__()
+        self.pool = pool
         self.learner_taps, self.guide_taps = tuple(learner_taps), tuple(guide_taps)
         theirs = [map_grid(guide, tap) for tap in guide_taps]
         self.grids = tuple(
@@ -202,7 +211,7 @@ class SharedGaps(nn.Module):
         Pairs whose number is in `skipped` are not computed: their gap is 0, and the rows of the
         last convolution that answer for them get a gradient of 0.
         """
-        maps, number = _Pooled(learner, guide), 0
+        maps, number = _Pooled(learner, guide, self.pool), 0
         gaps: list[Tensor] = []
         answers: Iterator[Tensor] = iter(())
         for tap, grid, projector in zip(
@@ -238,14 +247,14 @@ class SharedGaps(nn.Module):
 class _Pooled:
     """The maps of two runs on the grids where they meet, each pooled once."""
 
-    def __init__(self, learner: Trace, guide: Trace) -> None:
-        self.learner, self.guide = learner, guide
+    def __init__(self, learner: Trace, guide: Trace, pool: Pool) -> None:
+        self.learner, self.guide, self.pool = learner, guide, pool
         self.mine: dict[tuple[str, tuple[int, int]], Tensor] = {}
         self.theirs: dict[tuple[str, tuple[int, int]], Tensor] = {}
 
     def of_learner(self, tap: str, grid: tuple[int, int]) -> Float[Tensor, "T B C h w"]:
         if (tap, grid) not in self.mine:
-            self.mine[tap, grid] = max_to_grid(self.learner[tap], grid)
+            self.mine[tap, grid] = self.pool(self.learner[tap], grid)
         return self.mine[tap, grid]
 
     def of_guide(self, tap: str, grid: tuple[int, int]) -> Float[Tensor, "T B D h w"]:

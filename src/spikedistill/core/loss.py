@@ -32,8 +32,9 @@ class Loss(nn.Module, ABC):
     """
 
     reference: ClassVar[Reference]
-    full_batches: ClassVar[bool] = False
-    """True where parameters depend on the batch size: the loader then drops the last batch."""
+    full_batches: bool = False
+    """True where parameters depend on the batch size: the loader then drops the last batch. A class
+    or, where it follows from the options, an object says so."""
     uses_guide: ClassVar[bool] = True
     """False where the learner is judged by the targets alone."""
     needs: Needs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -33,12 +35,16 @@ def layer_attention(
     queries: Float[Tensor, "T B I D"],
     keys: Float[Tensor, "S B J D"],
     kept: Bool[Tensor, "I J"] | None = None,
+    temperature: float | Float[Tensor, ""] = 1.0,
+    floor: float = 0.0,
 ) -> Float[Tensor, "T B I J"]:
     """`a[t, b, i, :] = softmax over j of <queries[t, b, i], keys[t, b, j]>`, not scaled by sqrt(D).
 
     Keys with one step (S = 1) serve every step of the queries. SASTC, equation of the attention.
     With `kept`, the softmax is over the pairs that are kept; the others get the attention 0, and
-    their scores a gradient of 0. Every i must keep a j.
+    their scores a gradient of 0. Every i must keep a j. Not in the paper: scores are divided by
+    `temperature`, and `a` becomes `(1 - floor) a + floor / J`, with J the guide layers that i
+    keeps. Because entropy is concave, it is then at least `floor log J`.
 
     Example:
         >>> import torch
@@ -46,7 +52,32 @@ def layer_attention(
         >>> layer_attention(queries, keys)[0, 0, 0]
         tensor([0.2000, 0.2000, 0.2000, 0.2000, 0.2000])
     """
-    scores = queries @ keys.mT
+    scores = queries @ keys.mT / temperature
     if kept is not None:
         scores = scores.masked_fill(~kept, -torch.inf)
-    return scores.softmax(-1)
+    attention = scores.softmax(-1)
+    if not floor:
+        return attention
+    counted = torch.ones_like(attention[0, 0]) if kept is None else kept.to(attention.dtype)
+    return (1 - floor) * attention + floor * counted / counted.sum(-1, keepdim=True)
+
+
+def attention_bounds(
+    guides: int, temperature: float = 1.0, floor: float = 0.0
+) -> tuple[float, float]:
+    """The least and the greatest attention to one of `guides` layers, J.
+
+    Queries and keys are unit vectors, so their products lie in [-1, 1] and the softmax between
+    `1 / (1 + (J - 1) e^(2 / temperature))` and `1 / (1 + (J - 1) e^(-2 / temperature))`; `floor`
+    draws both towards 1 / J. A temperature of 0 stands for the limit.
+
+    Example:
+        >>> [round(bound, 3) for bound in attention_bounds(3)]
+        [0.063, 0.787]
+        >>> [round(bound, 3) for bound in attention_bounds(3, temperature=0.1, floor=0.5)]
+        [0.167, 0.667]
+    """
+    low = math.exp(-2 / temperature) if temperature else 0.0
+    least = low / (low + guides - 1) if guides > 1 else 1.0
+    most = 1 / (1 + (guides - 1) * low)
+    return (1 - floor) * least + floor / guides, (1 - floor) * most + floor / guides

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+
+from spikedistill.functional.similarity import attention_bounds
 
 _SHARE = 0.01  # of the newest batch in the running mean: about the last hundred batches count
 
@@ -22,13 +22,14 @@ class PairSkipping(nn.Module):
     before each forward pass.
 
     `below < 1 / J` leaves every learner layer a pair. Attention to J layers never falls under
-    `1 / (1 + (J - 1) e^2)`, because queries and keys are unit vectors.
+    `1 / (1 + (J - 1) e^2)` (`functional.similarity.attention_bounds`).
 
     Args:
         learners: I, the number of learner layers.
         guides: J, the number of guide layers.
         below: the least usual attention of a pair that is kept.
         after: share of the phase's budget that is spent before the first pair is skipped.
+        least: what attention never falls under, where that is not the bound above.
 
     Raises:
         ValueError: if `below` is no attention that would leave out some pairs and not all, or
@@ -37,14 +38,17 @@ class PairSkipping(nn.Module):
 
     usual: Tensor
 
-    def __init__(self, learners: int, guides: int, below: float, after: float) -> None:
+    def __init__(
+        self, learners: int, guides: int, below: float, after: float, least: float | None = None
+    ) -> None:
         super().__init__()
         if not 0 <= after < 1:
             raise ValueError(
                 f"sastc begins to skip pairs once the share skip_after of the budget is spent; got "
                 f"skip_after={after}, give a number from 0 to below 1"
             )
-        least, even = 1 / (1 + (guides - 1) * math.e**2), 1 / guides
+        least = attention_bounds(guides)[0] if least is None else least
+        even = 1 / guides
         if not least < below < even:
             remedy = (
                 f"choose a threshold between {least:.3f} and {even:.3f}"

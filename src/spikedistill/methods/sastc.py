@@ -15,13 +15,27 @@ Similarities, MLPs, softmax and gap run in float32 under autocast.
 **Shapes** learner taps `[T, B, C_i, H_i, W_i]`, guide taps `[1 or T, B, D_j, U_j, V_j]`.
 
 **Needs** `learner_taps` of the learner and `guide_taps` of the guide; full batches, because the
-width of queries and keys follows B.
+width of queries and keys follows B (not where `attention` is fixed).
 
 **Options**
 
 - `learner_taps`, `guide_taps`: shell patterns of the layers to watch. Default `("stage[0-9]",)`,
   what every stage returns (the paper's choice; not `stage1_activated`). The paper's PyramidNet-20
   teacher shows stages 1 and 3 only.
+- `attention`: `"learned"` (default) is the paper's. `"detached"` lets no gradient through it, so
+  queries and keys stay as they were initialised (or as an earlier phase left them). `"uniform"` is
+  1 / J everywhere; `"diagonal"` is 1 at j = floor(i J / I), counted from 0, and its value is that
+  of `fitnet` by default. These two own no queries and keys and take partial batches.
+- `temperature`: of the softmax, `softmax(<q, k> / temperature)`; default 1. A number, `"learned"`
+  (positive, starts at 1), or a schedule over the phase. Products of unit vectors keep attention in
+  `1 / (1 + (J - 1) e^(+-2 / temperature))`: with J = 3, 0.063 to 0.787 at temperature 1.
+- `entropy_floor`: f in [0, 1), default 0; a becomes `(1 - f) a + f / J`. No weight is then under
+  f / J, and, as entropy is concave, none of the rows has an entropy under `f log J`. (J counts the
+  layers that `skip_below` leaves.)
+- `features`: `"raw"` (default), or `"normalized"`: the goal of `P_ij` is `G_j / rms(G_j)`, with the
+  root mean square over all of the batch's `G_j`, so that layers with large values do not dominate
+  the sum. `P_ij(F_i)` is compared as it is, and the attention sees the raw maps.
+- `pool`: `"max"` (default) or `"average"`, for `F_i` on its way to a coarser grid.
 - `norm_over`: `"time_and_batch"` (default) takes the projectors' BN statistics over all steps at
   once; `"batch"` takes them step by step, as the official code does.
 - `projector`: how a student layer is brought to a teacher layer. `"full"` (default) is the paper's
@@ -35,7 +49,8 @@ width of queries and keys follows B.
       "shared"      conv1x1(C_i -> D) . relu . BN . dw(C_i)      sum_i N_i (9 C_i + C_i D)
 
   ResNet-19 taught by ResNet-19, three stages each, as a multiple of the student's own 2.216 G for
-  an image and step: full 0.849, pointwise 0.042, grouped 0.043, shared 0.023.
+  an image and step: full 0.849, pointwise 0.042, grouped 0.043, shared 0.023. With
+  `attention="diagonal"` a layer has one goal, so `"shared"` is `"grouped"`.
 - `grid`: no pair meets on more than `grid` x `grid` positions (default: no limit). With 8 the
   figures are 0.477, 0.023, 0.024 and 0.023.
 - `skip_below`, `skip_after`: pairs whose usual attention lies below `skip_below` (default 0: none)
@@ -47,14 +62,15 @@ width of queries and keys follows B.
 
 The weight beta belongs to the recipe: the paper's text says 100, its CIFAR-10 commands 800.
 
-**Relations** `fitnet` is the same projector and the same gap with a fixed one-hot attention. The
-spatial ancestor is SemCKD (Chen et al., AAAI 2021).
+**Relations** `fitnet` is the same projector and the same gap with a fixed one-hot attention,
+`attention="diagonal"`. The spatial ancestor is SemCKD (Chen et al., AAAI 2021).
 
 **Differences from the paper** the official code calls each projector once per step
 (`norm_over="batch"`); folding T into the batch is faster and is the default. Its unit norm has no
 epsilon; here the norm is clamped at 1e-12. Its query and key networks are in no checkpoint and
 differ between data-parallel processes; here they are ordinary parameters. The projectors other than
-`"full"`, `grid` and `skip_below` are not in the paper.
+`"full"` and the options that are off by default (`attention`, `temperature`, `entropy_floor`,
+`features`, `pool`, `grid`, `skip_below`) are ours, not the paper's.
 
 **Example**
 
@@ -87,12 +103,25 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.loss import Loss, Needs, refuse_classes, refuse_timesteps
 from spikedistill.core.reference import Reference
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
-from spikedistill.functional.similarity import batch_similarity, layer_attention, unit
+from spikedistill.functional.align import max_to_grid, mean_to_grid
+from spikedistill.functional.similarity import attention_bounds, layer_attention
+from spikedistill.methods._attention import (
+    AttentionName,
+    SimilarityMLP,
+    Temperature,
+    TemperatureOption,
+    diagonal,
+    embed,
+    fixed_attention,
+    normalized,
+    refuse_for_fixed,
+    refuse_unknown,
+)
 from spikedistill.methods._skipping import PairSkipping
 from spikedistill.projectors import (
     GroupedProjector,
@@ -111,10 +140,12 @@ class SASTC(Loss):
 
     Raises:
         ValueError: if the pair differs in classes or steps, a pattern matches no tap, a tap is no
-            map `[T, B, C, H, W]`, the batch is smaller than 4, or an option is out of its range.
+            map `[T, B, C, H, W]`, the batch is smaller than 4, an option is out of its range, or
+            an option shapes an attention that is fixed.
     """
 
-    full_batches: ClassVar[bool] = True
+    fixed: Tensor | None
+
     reference: ClassVar[Reference] = Reference(
         key="hong2025sastc",
         title="Self-Attentive Spatio-Temporal Calibration for Precise Intermediate Layer Matching "
@@ -132,6 +163,11 @@ class SASTC(Loss):
         *,
         learner_taps: Sequence[str] = ("stage[0-9]",),
         guide_taps: Sequence[str] = ("stage[0-9]",),
+        attention: AttentionName = "learned",
+        temperature: TemperatureOption = 1.0,
+        entropy_floor: float = 0.0,
+        features: Literal["raw", "normalized"] = "raw",
+        pool: Literal["max", "average"] = "max",
         projector: ProjectorName = "full",
         grid: int | None = None,
         skip_below: float = 0.0,
@@ -142,56 +178,87 @@ class SASTC(Loss):
         assert guide is not None
         refuse_classes("sastc", learner, guide)
         refuse_timesteps("sastc", learner, guide)
+        refuse_for_fixed(attention, temperature, entropy_floor, skip_below)
+        refuse_unknown("features", features, ("raw", "normalized"))
+        mine, theirs = learner.select(*learner_taps), guide.select(*guide_taps)
+        self.needs = Needs(learner=mine, guide=theirs)
+        self.kind, self.features, self.entropy_floor = attention, features, entropy_floor
+        fixed = fixed_attention(attention, len(mine), len(theirs))
+        self.register_buffer("fixed", fixed, persistent=False)
+        self.full_batches = fixed is None
         self.batch_size = learner.batch_size
+        self.queries = self._networks(len(mine))
+        self.keys = self._networks(len(theirs))
+        self.temperature = Temperature(temperature)
+        norm = {
+            "time_and_batch": nn.BatchNorm2d,
+            "batch": partial(StepBatchNorm, timesteps=learner.timesteps),
+        }[norm_over]
+        pairs = diagonal(len(mine), len(theirs)) if attention == "diagonal" else None
+        self.gaps = _gaps(projector, learner, guide, self.needs, norm, grid, pool, pairs)
+        least, _ = attention_bounds(len(theirs), self.temperature.coldest, entropy_floor)
+        self.skipping = (
+            PairSkipping(len(mine), len(theirs), skip_below, skip_after, least)
+            if skip_below
+            else None
+        )
+
+    def _networks(self, count: int) -> nn.ModuleList:
+        """The queries or keys of so many layers; none where the attention is fixed."""
+        if self.fixed is not None:
+            return nn.ModuleList()
         if self.batch_size < 4:
             raise ValueError(
                 "sastc compares the samples of a batch through queries of width B // 4, so it "
                 f"needs at least 4 samples per process; the batch has {self.batch_size}"
             )
-        mine, theirs = learner.select(*learner_taps), guide.select(*guide_taps)
-        self.needs = Needs(learner=mine, guide=theirs)
-        self.queries = nn.ModuleList(_SimilarityMLP(self.batch_size) for _ in mine)
-        self.keys = nn.ModuleList(_SimilarityMLP(self.batch_size) for _ in theirs)
-        norm = {
-            "time_and_batch": nn.BatchNorm2d,
-            "batch": partial(StepBatchNorm, timesteps=learner.timesteps),
-        }[norm_over]
-        self.gaps = _gaps(projector, learner, guide, self.needs, norm, grid)
-        self.skipping = (
-            PairSkipping(len(mine), len(theirs), skip_below, skip_after) if skip_below else None
-        )
+        networks = nn.ModuleList(SimilarityMLP(self.batch_size) for _ in range(count))
+        return networks.requires_grad_(self.kind == "learned")
 
     def forward(self, learner: Trace, guide: Trace | None, batch: Batch) -> Float[Tensor, ""]:
         """The attention-weighted gap: a sum over guide layers, a mean over all else."""
         assert guide is not None
+        raw = self.features == "raw"
+        goals = guide if raw else normalized(guide, self.needs.guide)
+        if self.kind == "diagonal":  # `gaps` has no other pairs
+            return self.gaps(learner, goals).mean()
         kept = self.skipping.kept(batch.progress) if self.skipping else None
-        attention = self.attention(learner, guide, kept)
+        attention = self.attention(learner, guide, kept, batch.progress)
         if self.skipping and self.training:
             self.skipping.watch(attention, kept)
         skipped = () if kept is None else (~kept).flatten().nonzero().flatten().tolist()
-        gaps = self.gaps(learner, guide, skipped).unflatten(-1, attention.shape[2:])
+        gaps = self.gaps(learner, goals, skipped).unflatten(-1, attention.shape[2:])
         return (attention * gaps).sum(-1).mean()
 
     def attention(
-        self, learner: Trace, guide: Trace, kept: Bool[Tensor, "I J"] | None = None
+        self,
+        learner: Trace,
+        guide: Trace,
+        kept: Bool[Tensor, "I J"] | None = None,
+        progress: float = 1.0,
     ) -> Float[Tensor, "T B I J"]:
         """How strongly layer i of the learner looks at layer j of the guide; sums to 1 over j.
 
-        With `kept`, layer i looks only at the layers j that it keeps.
+        With `kept`, layer i looks only at the layers j that it keeps. `progress` is the share of
+        the budget that is spent, for a temperature that follows a schedule.
 
         Raises:
             SpikedistillError: if the batch is not of the size that the queries were built for.
         """
-        if learner.outputs.shape[1] != self.batch_size:
+        steps, size = learner.outputs.shape[:2]
+        if self.fixed is not None:
+            return self.fixed.expand(steps, size, -1, -1)
+        if size != self.batch_size:
             raise SpikedistillError(
-                f"sastc was built for batches of {self.batch_size} and got one of "
-                f"{learner.outputs.shape[1]}; its queries compare fixed numbers of samples, so "
-                "drop the last, partial batch"
+                f"sastc was built for batches of {self.batch_size} and got one of {size}; its "
+                "queries compare fixed numbers of samples, so drop the last, partial batch"
             )
         with torch.autocast(learner.outputs.device.type, enabled=False):
-            queries = _embed(self.queries, learner, self.needs.learner)
-            keys = _embed(self.keys, guide, self.needs.guide)
-            return layer_attention(queries, keys, kept)
+            queries = embed(self.queries, learner, self.needs.learner)
+            keys = embed(self.keys, guide, self.needs.guide)
+            temperature = self.temperature(progress)
+            found = layer_attention(queries, keys, kept, temperature, self.entropy_floor)
+        return found if self.kind == "learned" else found.detach()
 
     def picture(self, learner: Trace, guide: Trace | None) -> dict[str, Tensor]:
         """`attention` `[T, I, J]`, the mean over the samples; over all pairs, skipped or not."""
@@ -206,33 +273,20 @@ def _gaps(
     taps: Needs,
     norm: Callable[[int], nn.Module],
     grid: int | None,
+    pool: str = "max",
+    diagonal: Sequence[int] | None = None,
 ) -> ProjectedGaps | SharedGaps:
-    """The gaps of all pairs `[T, B, I J]`, through the projector of that name."""
-    if projector == "shared":
-        return SharedGaps(learner, guide, taps.learner, taps.guide, norm, grid)
+    """The gaps of all pairs `[T, B, I J]`, or of one for each learner layer `[T, B, I]`."""
     kinds = {"full": Projector, "pointwise": PointwiseProjector, "grouped": GroupedProjector}
-    if projector not in kinds:
-        raise ValueError(
-            f"sastc has no projector {projector!r}; {suggest(projector, get_args(ProjectorName))}"
-        )
+    pools = {"max": max_to_grid, "average": mean_to_grid}
+    refuse_unknown("projector", projector, get_args(ProjectorName))
+    refuse_unknown("pool", pool, tuple(pools))
+    if diagonal is not None:
+        goals = [taps.guide[j] for j in diagonal]
+        pairs = list(zip(taps.learner, goals, strict=True))
+        kind = kinds.get(projector, GroupedProjector)
+        return ProjectedGaps(learner, guide, pairs, norm, kind, grid, pools[pool])
+    if projector == "shared":
+        return SharedGaps(learner, guide, taps.learner, taps.guide, norm, grid, pools[pool])
     pairs = [(i, j) for i in taps.learner for j in taps.guide]
-    return ProjectedGaps(learner, guide, pairs, norm, kinds[projector], grid)
-
-
-class _SimilarityMLP(nn.Module):
-    """A row of similarities with B samples as a unit vector of width d = B // 4."""
-
-    def __init__(self, batch_size: int) -> None:
-        super().__init__()
-        d = batch_size // 4
-        self.hidden = nn.Linear(batch_size, 2 * d)
-        self.out = nn.Linear(2 * d, d)
-
-    def forward(self, similarity: Float[Tensor, "T B B"]) -> Float[Tensor, "T B D"]:
-        return unit(self.out(self.hidden(similarity).relu()))
-
-
-def _embed(mlps: nn.ModuleList, run: Trace, taps: Sequence[str]) -> Float[Tensor, "T B layers D"]:
-    """The similarities of every tap, each through its own MLP."""
-    rows = [mlp(batch_similarity(run[tap])) for tap, mlp in zip(taps, mlps, strict=True)]
-    return torch.stack(rows, 2)
+    return ProjectedGaps(learner, guide, pairs, norm, kinds[projector], grid, pools[pool])

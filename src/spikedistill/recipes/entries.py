@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -77,15 +77,16 @@ class LossEntry:
 
     def plain(self) -> dict[str, Any]:
         """As a recipe writes it."""
-        weight: Any = self.weight
-        if isinstance(weight, Schedule):
-            weight = {name: getattr(weight, name) for name in weight.__dataclass_fields__}
         own: dict[str, Any] = {} if self.name == self.method else {"name": self.name}
-        own |= {"weight": weight, "learner": self.learner}
+        own |= {"weight": _plain(self.weight), "learner": self.learner}
         if self.guide != "teacher" and parts.losses()[self.method].uses_guide:
             own["guide"] = self.guide
         own |= {} if self.detach else {"detach": False}
-        return {self.method: own | self.options}
+        return {self.method: own | {name: _plain(one) for name, one in self.options.items()}}
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if isinstance(value, Schedule) else value
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
+from dataclasses import fields as dataclass_fields
 from functools import cache
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
@@ -62,6 +64,9 @@ def checked(
 
 
 def _checked_value(kind: Any, value: Any) -> tuple[Any, list[Fault]]:
+    made = next(filter(is_dataclass, get_args(kind)), None)
+    if made is not None and _is_union(kind) and isinstance(value, Mapping):
+        return _made(made, value)
     adapter = _adapter(kind)
     if adapter is None:
         return value, []
@@ -70,11 +75,39 @@ def _checked_value(kind: Any, value: Any) -> tuple[Any, list[Fault]]:
     except ValidationError as error:
         faults = from_pydantic(error)
         if len(faults) > 1:  # one for every branch of a union: say what the value should be
-            name = getattr(kind, "__name__", str(kind)).replace("typing.", "")
-            return value, [Fault((), f"{say(value)} does not fit; it takes {name}")]
+            return value, [Fault((), f"{say(value)} does not fit; it takes {_words(kind)}")]
         return value, faults
     # a mapping or object stays as it was written; only plain values are converted
     return (converted if isinstance(converted, (bool, int, float, str, tuple)) else value), []
+
+
+def _made(kind: Any, given: Mapping[str, Any]) -> tuple[Any, list[Fault]]:
+    """An object from the mapping of its fields, as for a schedule."""
+    options, faults = checked(kind, given)
+    if faults:
+        return given, faults
+    try:
+        return kind(**options), []
+    except ValueError as error:
+        return given, [Fault((), str(error))]
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType)
+
+
+def _words(kind: Any) -> str:
+    """What a type takes, as a person says it."""
+    if not get_args(kind):
+        name = str(getattr(kind, "__name__", kind))
+        words = {"float": "a number", "int": "a whole number", "str": "text", "NoneType": "nothing"}
+        fields = [one.name for one in dataclass_fields(kind)] if is_dataclass(kind) else []
+        return f"a mapping of {', '.join(fields)}" if fields else words.get(name, name)
+    if get_origin(kind) is Literal:
+        return " or ".join(map(repr, get_args(kind)))
+    if _is_union(kind):
+        return " or ".join(map(_words, get_args(kind)))
+    return str(kind).replace("typing.", "")
 
 
 @cache

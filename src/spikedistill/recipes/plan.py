@@ -91,6 +91,7 @@ class Planner:
         self, recipe: Recipe, data_dir: Path | str | None = None, say: Callable[[str], object] = str
     ) -> None:
         self.recipe, self.works = recipe, dict[str, Work]()
+        self.full_batches = dict[str, bool]()
         self.data, self.sizes = _material(recipe, data_dir)
         self.workshop = Workshop(
             recipe.networks,
@@ -128,6 +129,7 @@ class Planner:
                     distiller.recompute_stages()
                 batch = Batch(images, torch.zeros(settings.batch_size, dtype=torch.int64))
                 dtype = DTYPES[settings.precision]
+                self.full_batches[cell.name] = distiller.objective.full_batches
                 self.works[cell.name] = work(distiller, batch, settings, dtype, loops)
         return self.works[cell.name]
 
@@ -158,9 +160,9 @@ class Planner:
 
     def steps(self, settings: Settings, cell: Cell) -> int:
         """Steps of an epoch, at least one."""
-        full = any(_method(loss.method).full_batches for loss in cell.losses)
+        self.work(cell)
         whole, rest = divmod(self.sizes.train, settings.batch_size)
-        return max(whole + (rest > 0 and not full), 1)
+        return max(whole + (rest > 0 and not self.full_batches[cell.name]), 1)
 
     def _section(self, done: Work, name: str, ceilings: Ceilings | None) -> dict[str, Any]:
         chosen = list(done.select(name))
@@ -223,12 +225,6 @@ def _material(recipe: Recipe, data_dir: Path | str | None) -> tuple[DataSet, Siz
             return data, sizes(entry.name, entry.valid, entry.train_limit)
     data = build_data(entry, data_dir, recipe.seed)
     return data, Sizes(*(length(split) for split in (data.train, data.valid, data.test)))
-
-
-def _method(name: str) -> Any:
-    from spikedistill.recipes import parts
-
-    return parts.losses()[name]
 
 
 def _limits(ceilings: Ceilings, works: Mapping[str, Work]) -> dict[str, float]:

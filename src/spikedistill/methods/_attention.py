@@ -1,0 +1,158 @@
+"""How layers of a learner look at layers of a guide: as networks decide, or as fixed before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from spikedistill.core.errors import suggest
+from spikedistill.core.schedule import Schedule
+from spikedistill.core.trace import Trace
+from spikedistill.functional.precision import at_least_float32
+from spikedistill.functional.similarity import batch_similarity, unit
+
+AttentionName = Literal["learned", "detached", "uniform", "diagonal"]
+TemperatureOption = float | Literal["learned"] | Schedule
+_COLDEST = 1e-6
+
+
+class SimilarityMLP(nn.Module):
+    """A row of similarities with B samples as a unit vector of width d = B // 4."""
+
+    def __init__(self, batch_size: int) -> None:
+        super().__init__()
+        d = batch_size // 4
+        self.hidden = nn.Linear(batch_size, 2 * d)
+        self.out = nn.Linear(2 * d, d)
+
+    def forward(self, similarity: Float[Tensor, "T B B"]) -> Float[Tensor, "T B D"]:
+        """The embedding of every sample at every step."""
+        return unit(self.out(self.hidden(similarity).relu()))
+
+
+def embed(mlps: nn.ModuleList, run: Trace, taps: Sequence[str]) -> Float[Tensor, "T B layers D"]:
+    """The similarities of every tap, each through its own MLP."""
+    rows = [mlp(batch_similarity(run[tap])) for tap, mlp in zip(taps, mlps, strict=True)]
+    return torch.stack(rows, 2)
+
+
+def fixed_attention(kind: str, learners: int, guides: int) -> Float[Tensor, "I J"] | None:
+    """The attention that no network decides; None for a kind that one does.
+
+    `"uniform"`: 1 / J. `"diagonal"`: 1 at j = floor(i J / I), counted from 0, else 0.
+
+    Example:
+        >>> fixed_attention("diagonal", 3, 2)
+        tensor([[1., 0.],
+                [1., 0.],
+                [0., 1.]])
+    """
+    if kind == "uniform":
+        return torch.full((learners, guides), 1 / guides)
+    if kind == "diagonal":
+        return torch.eye(guides)[diagonal(learners, guides)]
+    return None
+
+
+def diagonal(learners: int, guides: int) -> list[int]:
+    """The guide layer at the same share of the depth as each learner layer, counted from 0."""
+    return [i * guides // learners for i in range(learners)]
+
+
+class Temperature(nn.Module):
+    """What the scores of attention are divided by: a number, a schedule, or learned.
+
+    A learned temperature is the exponential of the parameter `log`, so it is positive; it starts
+    at 1.
+
+    Raises:
+        ValueError: if a temperature is not positive.
+    """
+
+    def __init__(self, given: TemperatureOption = 1.0) -> None:
+        super().__init__()
+        self.given = given
+        if isinstance(given, str):
+            refuse_unknown("temperature", given, ("learned",))
+            self.log = nn.Parameter(torch.zeros(()))
+            return
+        ends = (given.start, given.end) if isinstance(given, Schedule) else (given,)
+        self.least = min(ends)
+        if not all(_COLDEST <= end < math.inf for end in ends):
+            shown = " to ".join(f"{end:g}" for end in ends)
+            raise ValueError(
+                "sastc divides the scores of attention by its temperature, a positive number, not "
+                f"{shown}; give one from {_COLDEST} up, or temperature: learned"
+            )
+
+    @property
+    def coldest(self) -> float:
+        """The lowest temperature that may occur; 0 is the limit of one that is learned."""
+        return 0.0 if isinstance(self.given, str) else self.least
+
+    def forward(self, progress: float) -> float | Float[Tensor, ""]:
+        """The temperature when `progress`, a share of the budget in [0, 1], is spent."""
+        if isinstance(self.given, Schedule):
+            return self.given(progress)
+        return self.log.exp() if isinstance(self.given, str) else self.given
+
+
+def refuse_unknown(option: str, given: str, known: Sequence[str]) -> None:
+    """Refuse a name that an option of sastc does not know.
+
+    Raises:
+        ValueError: naming the closest that it knows.
+    """
+    if given not in known:
+        raise ValueError(f"sastc has no {option} {given!r}; {suggest(given, known)}")
+
+
+def refuse_for_fixed(
+    kind: AttentionName, temperature: TemperatureOption, entropy_floor: float, skip_below: float
+) -> None:
+    """Refuse options that shape a learned attention where there is none, or none that learns.
+
+    Raises:
+        ValueError: naming the option and the remedy.
+    """
+    refuse_unknown("attention", kind, get_args(AttentionName))
+    if not 0 <= entropy_floor < 1:
+        raise ValueError(
+            "entropy_floor is a share of the greatest entropy, from 0 to below 1, not "
+            f"{entropy_floor}; for all of it choose attention: uniform"
+        )
+    if kind == "detached" and temperature == "learned":
+        raise ValueError(
+            "temperature: learned needs the gradient that attention: detached cuts; give a number "
+            "or a schedule, or choose attention: learned"
+        )
+    given = {
+        "temperature": temperature != 1.0,
+        "entropy_floor": entropy_floor != 0,
+        "skip_below": skip_below != 0,
+    }
+    wrong = next((name for name, is_set in given.items() if is_set), None)
+    if kind in ("uniform", "diagonal") and wrong:
+        raise ValueError(
+            f"{wrong} shapes an attention that networks decide, and attention: {kind} is fixed; "
+            f"leave {wrong} out, or choose attention: learned"
+        )
+
+
+def normalized(run: Trace, taps: Sequence[str]) -> Trace:
+    """These taps of a run, each divided by its root mean square over all that it holds.
+
+    Over steps, samples, channels and positions: one number for a tap, through which no gradient
+    flows. A silent tap stays zero.
+    """
+    return Trace(run.outputs, {tap: run[tap] / _scale(run[tap]) for tap in taps})
+
+
+def _scale(value: Tensor) -> Tensor:
+    square = at_least_float32(value.detach()).square().mean()
+    return square.sqrt().clamp_min(1e-12).to(value.dtype)
