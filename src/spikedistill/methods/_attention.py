@@ -150,7 +150,8 @@ def normalized(run: Trace, taps: Sequence[str]) -> Trace:
     Over steps, samples, channels and positions: one number for a tap, through which no gradient
     flows. A silent tap stays zero.
     """
-    return Trace(run.outputs, {tap: run[tap] / _scale(run[tap]) for tap in taps})
+    scaled = {tap: run[tap] / _scale(run[tap]) for tap in taps}
+    return Trace(run.outputs, scaled, run.parameters)
 
 
 def _scale(value: Tensor) -> Tensor:
