@@ -81,3 +81,26 @@ def attention_bounds(
     least = low / (low + guides - 1) if guides > 1 else 1.0
     most = 1 / (1 + (guides - 1) * low)
     return (1 - floor) * least + floor / guides, (1 - floor) * most + floor / guides
+
+
+def fixed_attention(kind: str, learners: int, guides: int) -> Float[Tensor, "I J"] | None:
+    """The attention that no network decides; None for a kind that one does.
+
+    `"uniform"`: 1 / J. `"diagonal"`: 1 at j = floor(i J / I), counted from 0, else 0.
+
+    Example:
+        >>> fixed_attention("diagonal", 3, 2)
+        tensor([[1., 0.],
+                [1., 0.],
+                [0., 1.]])
+    """
+    if kind == "uniform":
+        return torch.full((learners, guides), 1 / guides)
+    if kind == "diagonal":
+        return torch.eye(guides)[diagonal(learners, guides)]
+    return None
+
+
+def diagonal(learners: int, guides: int) -> list[int]:
+    """The guide layer at the same share of the depth as each learner layer, counted from 0."""
+    return [i * guides // learners for i in range(learners)]

@@ -41,29 +41,6 @@ def embed(mlps: nn.ModuleList, run: Trace, taps: Sequence[str]) -> Float[Tensor,
     return torch.stack(rows, 2)
 
 
-def fixed_attention(kind: str, learners: int, guides: int) -> Float[Tensor, "I J"] | None:
-    """The attention that no network decides; None for a kind that one does.
-
-    `"uniform"`: 1 / J. `"diagonal"`: 1 at j = floor(i J / I), counted from 0, else 0.
-
-    Example:
-        >>> fixed_attention("diagonal", 3, 2)
-        tensor([[1., 0.],
-                [1., 0.],
-                [0., 1.]])
-    """
-    if kind == "uniform":
-        return torch.full((learners, guides), 1 / guides)
-    if kind == "diagonal":
-        return torch.eye(guides)[diagonal(learners, guides)]
-    return None
-
-
-def diagonal(learners: int, guides: int) -> list[int]:
-    """The guide layer at the same share of the depth as each learner layer, counted from 0."""
-    return [i * guides // learners for i in range(learners)]
-
-
 class Temperature(nn.Module):
     """What the scores of attention are divided by: a number, a schedule, or learned.
 

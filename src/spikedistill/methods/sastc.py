@@ -109,15 +109,18 @@ from spikedistill.core.reference import Reference
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
 from spikedistill.functional.align import max_to_grid, mean_to_grid
-from spikedistill.functional.similarity import attention_bounds, layer_attention
+from spikedistill.functional.similarity import (
+    attention_bounds,
+    diagonal,
+    fixed_attention,
+    layer_attention,
+)
 from spikedistill.methods._attention import (
     AttentionName,
     SimilarityMLP,
     Temperature,
     TemperatureOption,
-    diagonal,
     embed,
-    fixed_attention,
     normalized,
     refuse_for_fixed,
     refuse_unknown,
