@@ -18,8 +18,9 @@ from spikedistill.export.binary import Watch, integers
 from spikedistill.export.fold import fold, looks_at_batch
 from spikedistill.export.follow import Shapes, called, follow, untold
 from spikedistill.export.stem import Kinds, Repeat, share_stem
-from spikedistill.export.stepwise import EarlyExit, check_threshold, run_until_sure
+from spikedistill.export.stepwise import EarlyExit, run_until_sure
 from spikedistill.functional.compiled import compiling
+from spikedistill.metrics.early_exit import check_threshold
 from spikedistill.neurons._base import Neuron
 from spikedistill.taps import Tapped
 

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor, fx
 
-from spikedistill.core.errors import SpikedistillError
 from spikedistill.export.follow import called
 from spikedistill.export.stem import Kinds, Repeat
 from spikedistill.functional.neuron import state_dtype
+from spikedistill.metrics.early_exit import check_threshold
 from spikedistill.neurons._base import Neuron
 
 
@@ -77,19 +77,6 @@ class Stepwise(fx.Interpreter):
         state = neuron.initial(seen) if state is None else state
         fired, self._states[node] = neuron.step(seen, state)
         return fired.to(current.dtype)
-
-
-def check_threshold(threshold: float) -> None:
-    """Refuse a threshold of confidence that is none.
-
-    Raises:
-        SpikedistillError: if it is outside (0, 1].
-    """
-    if not 0 < threshold <= 1:
-        raise SpikedistillError(
-            f"the threshold of an early exit is a probability in (0, 1], not {threshold}; at 1 "
-            "every image takes all steps"
-        )
 
 
 def run_until_sure(
