@@ -23,6 +23,7 @@ neurons layers projectors taps
 models teachers students methods conversion plasticity explain metrics data
 training export report
 recipes
+grid
 studies
 cli
 """

@@ -10,7 +10,19 @@ from typing import Annotated
 
 import typer
 
-from spikedistill.cli import cite, deploy, doctor, evaluate, listing, plan, resume, run, show
+from spikedistill.cli import (
+    cite,
+    compare,
+    deploy,
+    doctor,
+    evaluate,
+    listing,
+    plan,
+    resume,
+    run,
+    show,
+    study,
+)
 
 app = typer.Typer(
     name="spikedistill",
@@ -44,7 +56,7 @@ def _top(
         os.environ["SPIKEDISTILL_DEBUG"] = "1"
 
 
-for module in (run, plan, resume, evaluate, deploy, listing, show, cite, doctor):
+for module in (run, compare, study, plan, resume, evaluate, deploy, listing, show, cite, doctor):
     app.command(name=module.NAME, epilog=f"Example: [bold]{module.EXAMPLE}[/bold]")(module.command)
 
 

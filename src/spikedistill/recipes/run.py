@@ -36,7 +36,7 @@ from spikedistill.training import checkpoint
 from spikedistill.training.manifest import manifest, state_hash
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
-from spikedistill.training.trainer import fit
+from spikedistill.training.trainer import Look, fit
 
 
 def start(
@@ -47,6 +47,7 @@ def start(
     progress: Silent | None = None,
     networks: Mapping[str, nn.Module] | None = None,
     data: DataSet | None = None,
+    look: Look | None = None,
 ) -> dict[str, Any]:
     """Run a recipe in a new folder.
 
@@ -59,6 +60,7 @@ def start(
         progress: the display; default nothing is shown.
         networks: networks of the recipe that come from Python, by name.
         data: the data, where they come from Python.
+        look: measures something after every epoch of every training (`training.trainer.fit`).
 
     Returns:
         The content of `result.json`.
@@ -69,7 +71,7 @@ def start(
     recipe = settled(recipe)
     folder = RunFolder(default_folder(recipe) if out is None else out)
     # what is wrong must be said before a folder is made or thrown away
-    run = _Run(recipe, folder, data_dir, progress or Silent(), networks, data)
+    run = _Run(recipe, folder, data_dir, progress or Silent(), networks, data, look)
     run.check()
     going_on = exist == "resume" and _same(folder, recipe)
     if machine().is_main_process and not going_on:
@@ -122,6 +124,7 @@ class _Run:
     progress: Silent
     given: Mapping[str, nn.Module] | None = None
     data: DataSet | None = None  # read from the recipe where none is given
+    look: Look | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     learned: Objective | None = None
     """What the losses of the phase before learned."""
@@ -320,6 +323,7 @@ class _Run:
             student=phase.student,
             title=cell.name,
             progress=self.progress,
+            look=self.look,
         )
         for tapped in distiller.tapped:
             tapped.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.evaluation import evaluation
 from spikedistill.core.memory import keep_freed_memory
 from spikedistill.core.trace import Batch
 from spikedistill.data import Loader
@@ -32,6 +34,10 @@ from spikedistill.training.settings import Settings
 
 DATA_SHARE = 0.25
 """The share of a GPU's free memory that a split may take to lie there for the whole training."""
+
+
+Look = Callable[[Distiller, Loader], Any]
+"""Measures something on the validation batches; what it returns must be such as JSON holds."""
 
 
 class NonFiniteLoss(SpikedistillError):
@@ -59,6 +65,7 @@ def fit(
     student: str = "student",
     title: str = "student",
     progress: Silent | None = None,
+    look: Look | None = None,
 ) -> Fitted:
     """Train what learns in `distiller`; go on by itself from the checkpoint in `folder`.
 
@@ -72,6 +79,8 @@ def fit(
         student: the role whose network is evaluated and saved.
         title: how the progress display calls this training.
         progress: the display.
+        look: called after every epoch with the distiller in evaluation mode and without gradient;
+            what it returns is kept as `looks` in the epoch's line.
 
     Raises:
         NonFiniteLoss: if a loss is NaN or infinite; the checkpoint before it is kept.
@@ -80,7 +89,7 @@ def fit(
     """
     keep_freed_memory()
     training = _Training(
-        distiller, train, valid, settings, folder, seed, student, progress or Silent()
+        distiller, train, valid, settings, folder, seed, student, progress or Silent(), look
     )
     compiled = compile_is_on() and settings.compile != "off"
     with stop_requests() as stop, compiling(compiled):
@@ -116,6 +125,7 @@ class _Training:
         seed: int,
         student: str,
         progress: Silent,
+        look: Look | None,
     ) -> None:
         if len(train) < 1:
             raise SpikedistillError(
@@ -135,7 +145,7 @@ class _Training:
                 if loader is not None:
                     loader.keep_on(self.engine.device, share=DATA_SHARE)
         self.train, self.valid, self.settings, self.folder = train, valid, settings, folder
-        self.seed, self.student, self.progress = seed, student, progress
+        self.seed, self.student, self.progress, self.look = seed, student, progress, look
         self.role = distiller.roles[student]
         _save_work(distiller, train, settings)
         self.state = self._restored()
@@ -269,6 +279,9 @@ class _Training:
         }
         if self.valid is not None:
             row["valid"] = self._validate(self.valid)
+            if self.look is not None:
+                with torch.no_grad(), evaluation(self.distiller):
+                    row["looks"] = self.look(self.distiller, self.valid)
         state.history.append(row)
         state.epoch, state.step, state.sums = state.epoch + 1, 0, {}
         if self.engine.is_main_process:

@@ -1,0 +1,132 @@
+"""What `study` and `compare` have in common: run what is missing, then show the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spikedistill.cli._shield import STOPPED, console, say
+
+if TYPE_CHECKING:
+    from spikedistill.grid.points import Point
+    from spikedistill.grid.run import Grid
+    from spikedistill.report.page import Page
+
+    Write = Callable[[Sequence[tuple[Point, dict[str, Any]]], Path], Page]
+
+Seeds = Annotated[int, typer.Option(min=1, help="How many, from the recipe's on.")]
+GridOut = Annotated[Path | None, typer.Option(help="Folder of runs and page; default in runs/.")]
+GridResults = Annotated[
+    Path | None, typer.Option(help="Where finished cells are kept; default OUT/cells.")
+]
+Cells = Annotated[
+    int | None, typer.Option(min=0, help="Train at most so many now; 0: only write the page.")
+]
+ReadOnly = Annotated[
+    bool, typer.Option("--dry-run", help="List the cells and which are there; train nothing.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the page.")]
+
+
+def do(
+    points: Sequence[Point],
+    write: Write,
+    folder: Path,
+    results: Path | None,
+    data_dir: Path | None,
+    cells: int | None,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run a grid of points and write its page."""
+    from spikedistill.grid.run import Grid
+    from spikedistill.grid.store import Store
+    from spikedistill.training.interrupt import Interrupted
+    from spikedistill.training.progress import Live, Silent
+
+    with Silent() if quiet else Live(console(stderr=True)) as progress:
+        grid = Grid(folder, Store(results or folder / "cells"), data_dir, progress)
+        if dry_run:
+            _list(grid, points, as_json)
+            return
+        try:
+            grid.run(points, cells)
+        except (Interrupted, KeyboardInterrupt):
+            say("\nStopped; finished cells are kept. Go on with the same command.")
+            raise typer.Exit(STOPPED) from None
+    left = len(grid.missing(points))
+    page = _written(grid, points, write)
+    if as_json:
+        print(json.dumps(page.plain() | {"folder": str(folder), "missing": left}, indent=2))
+        return
+    _show(page, folder, left)
+
+
+def _list(grid: Grid, points: Sequence[Point], as_json: bool) -> None:
+    from spikedistill.grid.points import unique
+
+    missing = {point.key for point in grid.missing(points)}
+    rows = [
+        {"key": point.key, "cell": point.title, "there": point.key not in missing}
+        for point in unique(points)
+    ]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    from rich.table import Table
+
+    table = Table(title=f"{len(rows) - len(missing)} of {len(rows)} cells are there")
+    for name in ("cell", "key", "there"):
+        table.add_column(name)
+    for row in rows:
+        table.add_row(row["cell"], row["key"], "yes" if row["there"] else "")
+    console().print(table)
+
+
+def _written(grid: Grid, points: Sequence[Point], write: Write) -> Page:
+    """The page of the cells that are there, as `page.json` and `page.md` beside its pictures."""
+    from spikedistill.training.run_folder import RunFolder
+
+    folder = RunFolder(grid.folder)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    page = write(grid.cells(points), folder.path)
+    folder.write_json("page.json", page.plain())
+    folder.write_text("page.md", page.markdown())
+    return page
+
+
+def _show(page: Page, folder: Path, left: int) -> None:
+    from rich.markup import escape
+    from rich.table import Table as Drawn
+
+    from spikedistill.report.page import Picture, Table
+
+    out = console()
+    for part in page.parts:
+        if isinstance(part, Picture):
+            continue
+        if isinstance(part, str):
+            out.print(part, highlight=False, markup=False)
+            continue
+        if not part.rows:
+            continue
+        drawn = Drawn(title=part.caption)
+        for number, name in enumerate(part.columns):
+            drawn.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+        for row in part.rows:
+            drawn.add_row(*(_bold(escape(cell)) for cell in row))
+        assert isinstance(part, Table)
+        out.print(drawn)
+    if left:
+        out.print(f"\n{left} cells are missing; the same command goes on with them.")
+    out.print(f"\nThe page lies in {folder}: page.md, page.json and pictures.", highlight=False)
+
+
+def _bold(text: str) -> str:
+    """`**x**` as rich writes it."""
+    return f"[bold]{text[2:-2]}[/bold]" if text.startswith("**") and text.endswith("**") else text

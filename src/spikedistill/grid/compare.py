@@ -1,0 +1,128 @@
+"""Recipes and sets of losses side by side: one table of means over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.grid.points import Point, alone, seeded
+from spikedistill.grid.summary import Figure, Group, difference, energy_uj, groups
+from spikedistill.recipes import parts
+from spikedistill.recipes.cells import cells
+from spikedistill.recipes.entries import LossEntry, read_loss
+from spikedistill.recipes.schema import Recipe
+from spikedistill.report.page import Page, Table
+from spikedistill.report.table import compact, duration, label
+
+
+def points(recipes: Sequence[Recipe], sets: Sequence[str], seeds: int) -> list[Point]:
+    """Every student of every recipe, for each seed.
+
+    Args:
+        recipes: each with its own first seed.
+        sets: sets of losses, `cross_entropy+logit_kd`, instead of those in the recipes.
+        seeds: how many seeds.
+
+    Raises:
+        SpikedistillError: if a set names a loss that does not exist.
+    """
+    found = []
+    for recipe in recipes:
+        for one in seeded(recipe, seeds):
+            for name, losses in _variants(one, sets).items():
+                labels = {"recipe": recipe.name, "student": name}
+                found.append(Point(labels, alone(one, losses)))
+    return found
+
+
+def _variants(recipe: Recipe, sets: Sequence[str]) -> dict[str, tuple[LossEntry, ...]]:
+    """Name -> losses; those of the recipe's last phase, or the sets that were asked for."""
+    last = recipe.phases[-1]
+    own = [cell for cell in cells(recipe) if cell.phase.name == last.name]
+    if not sets:
+        return {_name(cell.losses): cell.losses for cell in own}
+    known = {loss.name: loss for cell in own for loss in cell.losses}
+    return {text: tuple(_loss(name, known) for name in text.split("+")) for text in sets}
+
+
+def _name(losses: Sequence[LossEntry]) -> str:
+    return "+".join(loss.name for loss in losses)
+
+
+def _loss(name: str, known: Mapping[str, LossEntry]) -> LossEntry:
+    """A loss as the recipe sets it, else with its defaults.
+
+    Raises:
+        SpikedistillError: if there is no such method.
+    """
+    if name in known:
+        return known[name]
+    if name not in parts.losses():
+        raise SpikedistillError(
+            f"there is no loss {name!r}; {suggest(name, [*known, *parts.losses()])}. Losses are "
+            "joined by '+', as in losses=cross_entropy+logit_kd"
+        )
+    return replace(read_loss(name))
+
+
+def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]) -> Page:
+    """The table; each student is compared with the first one of its recipe."""
+    claims = {recipe.name: recipe.claim for recipe in recipes}
+    found, first, rows = groups(made), dict[str, Group](), []
+    for group in found:
+        name = group.labels["recipe"]
+        base = first.setdefault(name, group)
+        if base is group:
+            rows += _teachers(name, group)
+        claim = claims.get(name)
+        whole = group.labels["student"] == _name(_main(recipes, name).phases[-1].losses)
+        against = "" if base is group else difference(group.accuracy, base.accuracy)
+        rows.append(
+            [name, group.labels["student"], *_numbers(group), against,
+             f"{claim.value:.2f}" if claim and whole else ""]
+        )  # fmt: skip
+    columns = ("recipe", "trained by", "T", "accuracy, %", "seeds", "parameters", "firing rate",
+               "energy, µJ", "training", "against first", "claimed")  # fmt: skip
+    caption = (
+        "Test accuracy of the last epoch, mean and standard deviation over seeds; bold: a "
+        "difference of more than two standard errors; '?': one seed, no spread; energy of an "
+        "inference by the 45 nm convention"
+    )
+    return Page("compare", "Comparison", [Table(caption, columns, rows)])
+
+
+def _main(recipes: Sequence[Recipe], name: str) -> Recipe:
+    return next(recipe for recipe in recipes if recipe.name == name)
+
+
+def _numbers(group: Group) -> list[str]:
+    rate, energy = group.figure("firing_rate"), group.figure("energy_uj")
+    seconds, row = group.figure("train_seconds"), group.cells[0]["row"]
+    return [
+        str(row["timesteps"]),
+        group.accuracy.text(),
+        str(group.accuracy.count),
+        compact(row["parameters"]),
+        "" if rate is None else rate.text(3),
+        "" if energy is None else f"{energy.mean:.3g}",
+        "" if seconds is None else duration(seconds.mean),
+    ]
+
+
+def _teachers(recipe: str, group: Group) -> list[list[str]]:
+    """A row for each network beside the student: that came trained, or was trained before it."""
+    found = {}
+    for cell in group.cells:
+        for row in cell["others"]:
+            found.setdefault(row["role"], []).append(row)
+    lines = []
+    for rows in found.values():
+        accuracy, energy = Figure.of([row["accuracy"][-1] for row in rows]), energy_uj(rows[0])
+        lines.append(
+            [recipe, f"({label(rows[0])})", str(rows[0]["timesteps"]), accuracy.text(),
+             "", compact(rows[0]["parameters"]), "", "" if energy is None else f"{energy:.3g}",
+             "", "", ""]
+        )  # fmt: skip
+    return lines

@@ -1,0 +1,73 @@
+"""A page of text, tables and pictures, kept as JSON and written as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; cells are text, in which `**...**` is bold."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture file beside the page, and what it shows in words."""
+
+    file: str
+    alt: str
+
+
+@dataclass
+class Page:
+    """A title and parts in their order: paragraphs (text), tables and pictures."""
+
+    name: str
+    title: str
+    parts: list[str | Table | Picture] = field(default_factory=list)
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        kinds = {Table: "table", Picture: "picture"}
+        parts = [
+            {"text": part} if isinstance(part, str) else {kinds[type(part)]: asdict(part)}
+            for part in self.parts
+        ]
+        return {"name": self.name, "title": self.title, "parts": parts}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Page:
+        """The page as JSON kept it."""
+        parts: list[str | Table | Picture] = []
+        for part in plain["parts"]:
+            if "text" in part:
+                parts.append(part["text"])
+            else:
+                parts.append(
+                    Table(**part["table"]) if "table" in part else Picture(**part["picture"])
+                )
+        return cls(plain["name"], plain["title"], parts)
+
+    def markdown(self, level: int = 1) -> str:
+        """As Markdown, the title as a heading of this level."""
+        blocks = [f"{'#' * level} {self.title}"]
+        for part in self.parts:
+            if isinstance(part, str):
+                blocks.append(part)
+            elif isinstance(part, Picture):
+                blocks.append(f"![{part.alt}]({part.file})")
+            else:
+                blocks.append(_markdown(part))
+        return "\n\n".join(blocks) + "\n"
+
+
+def _markdown(table: Table) -> str:
+    rows = [table.columns, ["---"] * len(table.columns), *table.rows]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([*([f"{table.caption}:", ""] if table.caption else []), *lines])

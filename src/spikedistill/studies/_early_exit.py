@@ -1,0 +1,51 @@
+"""What an early exit saves in a finished run: accuracy against mean steps used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikedistill.core.evaluation import evaluation
+from spikedistill.core.over_time import first_layers, run_folded
+from spikedistill.data import Loader, encoder
+from spikedistill.metrics.early_exit import EarlyExits, choose, early_exits
+from spikedistill.recipes.judge import machine
+from spikedistill.recipes.rebuild import Saved, rebuild
+
+THRESHOLDS = (*(round(0.1 + 0.05 * number, 2) for number in range(18)), 0.99, 1.0)
+TOLERANCE = 0.5
+"""Points of accuracy on the validation split that the chosen threshold may cost."""
+
+
+def early_exit(run: Path, data_dir: Path | None) -> dict[str, Any]:
+    """The curve on the test split, and the threshold that the validation split chooses.
+
+    Each with `threshold`, `accuracy` in percent, and mean `steps`.
+    """
+    saved = rebuild(run)
+    data = saved.data(data_dir)
+    valid, test = (_answers(saved, part) for part in (data.valid, data.test))
+    chosen = choose(*valid, TOLERANCE)
+    *curve, there = early_exits(*test, (*THRESHOLDS, chosen.threshold))
+    return {"curve": [_plain(one) for one in curve], "chosen": _plain(there)}
+
+
+def _plain(one: EarlyExits) -> dict[str, float]:
+    return {"threshold": one.threshold, "accuracy": 100 * one.accuracy, "steps": one.steps}
+
+
+def _answers(saved: Saved, samples: Any) -> tuple[Tensor, Tensor]:
+    """Outputs `[T, N, K]` and labels `[N]` of a split."""
+    network, device = saved.network.to(machine().device), machine().device
+    first, outputs, labels = first_layers(network), [], []
+    with torch.no_grad(), evaluation(network):
+        for number, batch in enumerate(Loader(samples, 128).epoch(0)):
+            generator = torch.Generator(device).manual_seed(number)
+            encode = encoder(saved.card["encoder"])
+            inputs = encode(batch.inputs.to(device), saved.timesteps, generator)
+            outputs.append(run_folded(network, inputs, saved.timesteps, first).float().cpu())
+            labels.append(batch.targets)
+    return torch.cat(outputs, 1), torch.cat(labels)

@@ -1,0 +1,105 @@
+"""The losses of a recipe, taken apart: what looks at labels, at answers, at features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.spec import Spec
+from spikedistill.grid.points import Point, alone
+from spikedistill.recipes.build import build_specs
+from spikedistill.recipes.cells import cells
+from spikedistill.recipes.entries import LossEntry
+from spikedistill.recipes.plan import Planner
+from spikedistill.recipes.schema import Recipe
+
+CORE = "sastc"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The losses of a recipe's last phase by what they look at."""
+
+    recipe: Recipe
+    labels: tuple[LossEntry, ...]
+    """Those that look at no guide."""
+    answers: tuple[LossEntry, ...]
+    """Those that look at a guide's outputs, or at anything but SASTC's layers."""
+    core: LossEntry
+    """SASTC."""
+
+    @property
+    def plain(self) -> tuple[LossEntry, ...]:
+        """All but SASTC."""
+        return (*self.labels, *self.answers)
+
+    @property
+    def whole(self) -> tuple[LossEntry, ...]:
+        """All, SASTC last."""
+        return (*self.plain, self.core)
+
+    def with_core(self, **options: Any) -> tuple[LossEntry, ...]:
+        """All, with other options of SASTC."""
+        return (*self.plain, replace(self.core, options={**self.core.options, **options}))
+
+    def with_hint(self, pairs: dict[str, str]) -> tuple[LossEntry, ...]:
+        """All, with a fixed hint of the same weight in the place of SASTC.
+
+        Args:
+            pairs: student tap -> teacher tap.
+        """
+        core, options = self.core, {"pairs": pairs}
+        hint = LossEntry("fitnet", "fitnet", core.weight, core.learner, core.guide, options=options)
+        return (*self.plain, hint)
+
+    def point(self, labels: dict[str, Any], losses: tuple[LossEntry, ...], **looks: Any) -> Point:
+        """A student of these losses."""
+        return Point(labels, alone(self.recipe, losses), looks)
+
+
+def terms(recipe: Recipe, study: str) -> Terms:
+    """The losses of a recipe's last phase.
+
+    Raises:
+        SpikedistillError: if the phase has no teacher, or no SASTC.
+    """
+    last = recipe.phases[-1]
+    if all(role.trainable for role in last.roles.values()):
+        raise SpikedistillError(
+            f"the study {study} compares ways to learn from a teacher, and {recipe.name} has none: "
+            f"every role of its phase {last.name!r} learns; name a recipe with a teacher, for "
+            "example cifar10-study or digits-sastc"
+        )
+    found = [loss for loss in last.losses if loss.method == CORE]
+    if len(found) != 1:
+        have = ", ".join(loss.method for loss in last.losses)
+        raise SpikedistillError(
+            f"the study {study} needs a recipe whose last phase has one {CORE} loss; "
+            f"{recipe.name} has {have}; add `- {CORE}: {{weight: 100.0}}` to its losses"
+        )
+    others = [loss for loss in last.losses if loss.method != CORE]
+    labels = tuple(loss for loss in others if loss.guide is None)
+    return Terms(recipe, labels, tuple(loss for loss in others if loss.guide), found[0])
+
+
+def watched(terms: Terms) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The taps of student and teacher that SASTC looks at; neither data nor weights are read.
+
+    Raises:
+        SpikedistillError: if a network cannot be built.
+    """
+    planner = Planner(terms.recipe)
+    cell, core = cells(terms.recipe)[-1], terms.core
+    images = torch.zeros(2, *planner.data.shape)
+    specs: dict[str, Spec] = build_specs(
+        cell.phase.roles, planner.networks(cell), images, terms.recipe.encoder, planner.data
+    )
+    assert core.guide is not None
+    usual = ("stage[0-9]",)
+    return (
+        specs[core.learner].select(*core.options.get("learner_taps", usual)),
+        specs[core.guide].select(*core.options.get("guide_taps", usual)),
+    )

@@ -1,0 +1,75 @@
+"""SASTC with one part changed at a time, and the variants that are ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spikedistill.grid.points import Point, seeded
+from spikedistill.grid.summary import difference, groups, pooled, visible
+from spikedistill.recipes.schema import Recipe
+from spikedistill.report.page import Page, Table
+from spikedistill.studies._terms import Terms, terms
+
+WHOLE = "SASTC"
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "attention uniform": {"attention": "uniform"},
+    "attention one-hot, layer by layer": {"attention": "diagonal"},
+    "attention detached from the gap": {"attention": "detached"},
+    "temperature learned": {"temperature": "learned"},
+    "temperature 0.5": {"temperature": 0.5},
+    "teacher maps normalised": {"features": "normalized"},
+    "attention mixed with a tenth of uniform": {"entropy_floor": 0.1},
+    "average pooling": {"pool": "average"},
+    "norm at every step": {"norm_over": "batch"},
+    "projector pointwise": {"projector": "pointwise"},
+    "projector grouped": {"projector": "grouped"},
+    "projector grouped, grid 8": {"projector": "grouped", "grid": 8},
+    "projector shared": {"projector": "shared"},
+}
+"""What is changed -> the options of `sastc` that change it."""
+
+
+def points(recipe: Recipe, seeds: int) -> list[Point]:
+    """The whole method, each change, and each term left out, for each seed."""
+    found = []
+    for one in seeded(recipe, seeds):
+        parts = terms(one, "ablation")
+        found += [parts.point({"change": name}, losses) for name, losses in _sets(parts).items()]
+    return found
+
+
+def _sets(parts: Terms) -> dict[str, Any]:
+    return {
+        WHOLE: parts.whole,
+        "without SASTC": parts.plain,
+        "without logit KD": (*parts.labels, parts.core),
+        "labels only": parts.labels,
+        **{name: parts.with_core(**options) for name, options in OPTIONS.items()},
+    }
+
+
+def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
+    """One table: accuracy and cost of each change, against the whole method."""
+    found = {group.labels["change"]: group for group in groups(cells)}
+    made = Page("ablation", "SASTC with one part changed")
+    spread = pooled([group.accuracy for group in found.values()])
+    whole, rows = found.get(WHOLE), []
+    for name, group in found.items():
+        against = (
+            "" if whole in (None, group) else difference(group.accuracy, whole.accuracy, spread)
+        )
+        seconds = group.figure("train_seconds")
+        minutes = "" if seconds is None else f"{seconds.mean / 60:.1f}"
+        rows.append([name, group.accuracy.text(), str(group.accuracy.count), against, minutes])
+    columns = ("student", "accuracy, %", "seeds", "against SASTC", "training, min")
+    made.parts.append(Table("Test accuracy after all T steps, last epoch", columns, rows))
+    if spread is not None and whole is not None:
+        least = visible(spread, whole.accuracy.count, whole.accuracy.count)
+        made.parts.append(
+            f"Spread between seeds, pooled: {spread:.2f} points; differences from {least:.2f} "
+            "points on are in bold (two standard errors)."
+        )
+    return made

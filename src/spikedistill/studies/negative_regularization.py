@@ -1,0 +1,83 @@
+"""What a fixed hint costs or brings: every pair of layers against no hint, all pairs, and SASTC.
+
+The heat map that motivates SASTC (Hong & Wang, AAAI 2025): a student learns from one teacher layer
+at one of its own, for every such pair. A pair that ends below "no hint" regularises negatively.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spikedistill.grid.points import Point, seeded
+from spikedistill.grid.summary import Group, difference, groups, pooled, visible
+from spikedistill.recipes.schema import Recipe
+from spikedistill.report.charts import plot_heat
+from spikedistill.report.page import Page, Picture, Table
+from spikedistill.studies._terms import terms, watched
+
+NONE, LAYERWISE, SASTC = "no hint", "layer by layer", "SASTC"
+
+
+def points(recipe: Recipe, seeds: int) -> list[Point]:
+    """Every fixed pair, no hint, layer by layer, and SASTC, for each seed."""
+    found, layers = [], None
+    for one in seeded(recipe, seeds):
+        parts = terms(one, "negative-regularization")
+        layers = layers or watched(parts)
+        students, teachers = layers
+        found += [
+            parts.point({"hint": NONE}, parts.plain),
+            parts.point({"hint": LAYERWISE}, parts.with_core(attention="diagonal")),
+            parts.point({"hint": SASTC}, parts.whole),
+        ]
+        found += [
+            parts.point({"hint": f"{i} from {j}"}, parts.with_hint({i: j}))
+            for i in students
+            for j in teachers
+        ]
+    return found
+
+
+def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
+    """A table of all hints, and the heat map where every pair is there."""
+    found = {group.labels["hint"]: group for group in groups(cells)}
+    made = Page("negative-regularization", "Negative regularisation by fixed layer pairs")
+    none = found.get(NONE)
+    spread = pooled([group.accuracy for group in found.values()])
+    rows = [_row(name, group, none, spread) for name, group in found.items()]
+    made.parts.append(
+        Table("Test accuracy after all T steps, last epoch", ("hint", "accuracy, %", "seeds",
+              f"against {NONE!r}"), rows)
+    )  # fmt: skip
+    if spread is not None and none is not None:
+        least = visible(spread, none.accuracy.count, none.accuracy.count)
+        made.parts.append(
+            f"Spread between seeds, pooled over all hints: {spread:.2f} points; with as many seeds "
+            f"as here a difference is seen from {least:.2f} points on (two standard errors; bold)."
+        )
+    pairs = {name: group for name, group in found.items() if " from " in name}
+    picture = _heat(pairs, none, folder / "heat.png")
+    if picture is not None:
+        made.parts.append(picture)
+    return made
+
+
+def _row(name: str, group: Group, none: Group | None, spread: float | None) -> list[str]:
+    against = "" if none in (None, group) else difference(group.accuracy, none.accuracy, spread)
+    return [name, group.accuracy.text(), str(group.accuracy.count), against]
+
+
+def _heat(pairs: dict[str, Group], none: Group | None, path: Path) -> Picture | None:
+    split = {name: tuple(name.split(" from ")) for name in pairs}
+    students = sorted({i for i, _ in split.values()})
+    teachers = sorted({j for _, j in split.values()})
+    if not pairs or len(pairs) < len(students) * len(teachers):
+        return None
+    values = [[pairs[f"{i} from {j}"].accuracy.mean for j in teachers] for i in students]
+    base = None if none is None else none.accuracy.mean
+    plot_heat(values, students, teachers, path, "teacher layer", "student layer",
+              "test accuracy, %; white: as without a hint", base)  # fmt: skip
+    return Picture(path.name, "Accuracy of the student for every pair of layers: " + "; ".join(
+        f"{name} {group.accuracy.text()} %" for name, group in pairs.items()))  # fmt: skip

@@ -1,0 +1,66 @@
+"""Labels that are wrong: cross-entropy, logit KD and SASTC at symmetric noise of 0 to 60 %."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spikedistill.grid.points import Point, changed, seeded
+from spikedistill.grid.summary import difference, groups, pooled
+from spikedistill.recipes.schema import Recipe
+from spikedistill.report.charts import plot_lines
+from spikedistill.report.page import Page, Picture, Table
+from spikedistill.studies._terms import terms
+
+NOISE = (0.0, 0.2, 0.4, 0.6)
+METHODS = ("labels only", "+ logit KD", "+ SASTC")
+
+
+def points(recipe: Recipe, seeds: int) -> list[Point]:
+    """Three students at every share of wrong labels, for each seed."""
+    found = []
+    for one in seeded(recipe, seeds):
+        for share in NOISE:
+            noisy = changed(one, data__label_noise=share) if share else one
+            parts = terms(noisy, "noisy-labels")
+            sets = (parts.labels, parts.plain, parts.whole)
+            found += [
+                parts.point({"method": name, "noise": share}, losses)
+                for name, losses in zip(METHODS, sets, strict=True)
+            ]
+    return found
+
+
+def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
+    """A table, what noise costs each method, and the lines over the noise."""
+    found = {(group.labels["method"], group.labels["noise"]): group for group in groups(cells)}
+    made = Page("noisy-labels", "Noisy labels")
+    shares = [share for share in NOISE if any((name, share) in found for name in METHODS)]
+    spread = pooled([group.accuracy for group in found.values()])
+    rows, lost = [], []
+    for name in METHODS:
+        have = {s: found[name, s].accuracy for s in shares if (name, s) in found}
+        rows.append([name, *(have[s].text() if s in have else "" for s in shares)])
+        if 0.0 in have:
+            costs = [difference(have[s], have[0.0], spread) if s in have else "" for s in shares]
+            lost.append([name, *costs[1:]])
+    columns = [f"{share:.0%} wrong" for share in shares]
+    made.parts += [
+        Table("Test accuracy in %, trained on labels of which a share is wrong (symmetric; test "
+              "and validation labels are clean)", ("student", *columns), rows),
+        Table("What the noise costs, in points (bold: more than two standard errors)",
+              ("student", *columns[1:]), lost),
+    ]  # fmt: skip
+    lines = {
+        name: [
+            (100 * s, found[name, s].accuracy.mean, found[name, s].accuracy.spread)
+            for s in shares
+            if (name, s) in found
+        ]
+        for name in METHODS
+    }
+    path = folder / "noise.png"
+    plot_lines(lines, path, "wrong training labels, %", "test accuracy, %")
+    made.parts.append(Picture(path.name, "Test accuracy over the share of wrong labels"))
+    return made

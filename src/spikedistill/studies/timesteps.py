@@ -1,0 +1,125 @@
+"""How many time steps: a student for each T, every T' <= T of one student, and early exit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spikedistill.grid.points import Look, Point, changed, seeded
+from spikedistill.grid.summary import Figure, Group, groups
+from spikedistill.recipes.schema import Recipe
+from spikedistill.report.charts import plot_lines
+from spikedistill.report.page import Page, Picture, Table
+from spikedistill.report.table import compact
+from spikedistill.studies._early_exit import early_exit
+from spikedistill.studies._terms import terms
+
+STEPS = (1, 2, 3, 4, 6, 7)
+
+
+def points(recipe: Recipe, seeds: int) -> list[Point]:
+    """The student of the recipe, all its losses, with every number of steps, for each seed."""
+    found = []
+    for one in seeded(recipe, seeds):
+        phase, student = len(one.phases) - 1, one.phases[-1].student
+        for steps in STEPS:
+            path = f"phases__{phase}__roles__{student}__timesteps"
+            parts = terms(changed(one, **{path: steps}), "timesteps")
+            found.append(
+                parts.point({"T": steps}, parts.whole, early_exit=Look(afterwards=early_exit))
+            )
+    return found
+
+
+def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
+    """What each T reaches and costs, what each student answers earlier, and early exit."""
+    found = {group.labels["T"]: group for group in groups(cells)}
+    made = Page("timesteps", "Time steps, energy and early exit")
+    made.parts += [_cost(found), _earlier(found), _exits(found)]
+    trained = {
+        "a student for each T": [
+            (float(t), group.accuracy.mean, group.accuracy.spread) for t, group in found.items()
+        ]
+    }
+    if found:
+        last = max(found)
+        trained[f"the student of T = {last} stopped at T'"] = [
+            (step + 1.0, _at(found[last], step).mean, _at(found[last], step).spread)
+            for step in range(last)
+        ]
+        trained[f"its early exit, mean steps (T = {last})"] = [
+            (row["steps"].mean, row["accuracy"].mean, row["accuracy"].spread)
+            for row in _curve(found[last])
+        ]
+        path = folder / "timesteps.png"
+        plot_lines(trained, path, "time steps", "test accuracy, %")
+        made.parts.append(Picture(path.name, "Test accuracy over the number of time steps"))
+    return made
+
+
+def _cost(found: dict[int, Group]) -> Table:
+    rows = []
+    for steps, group in found.items():
+        rate, energy = group.figure("firing_rate"), group.figure("energy_uj")
+        synops, seconds = group.figure("synops"), group.figure("train_seconds")
+        rows.append([
+            str(steps),
+            group.accuracy.text(),
+            str(group.accuracy.count),
+            "" if rate is None else rate.text(3),
+            "" if synops is None else compact(synops.mean),
+            "" if energy is None else energy.text(2),
+            "" if seconds is None else f"{seconds.mean / 60:.1f}",
+        ])  # fmt: skip
+    columns = ("T", "accuracy, %", "seeds", "firing rate", "SynOps", "energy, µJ", "training, min")
+    caption = (
+        "A student for each T (energy of an inference: 4.6 pJ for a multiply-add, 0.9 pJ for an "
+        "accumulation; the stem is computed once)"
+    )
+    return Table(caption, columns, rows)
+
+
+def _at(group: Group, step: int) -> Figure:
+    return Figure.of([cell["row"]["accuracy"][step] for cell in group.cells])
+
+
+def _earlier(found: dict[int, Group]) -> Table:
+    most = max(found, default=1)
+    rows = [
+        [str(t), *(_at(group, step).text() if step < t else "" for step in range(most))]
+        for t, group in found.items()
+    ]
+    columns = ("trained with T", *(f"T' = {step + 1}" for step in range(most)))
+    return Table("Accuracy in % of the same student stopped after T' steps", columns, rows)
+
+
+def _curve(group: Group) -> list[dict[str, Figure]]:
+    """Mean steps and accuracy at every threshold of the early exit."""
+    curves = [cell["looks"]["early_exit"]["curve"] for cell in group.cells]
+    return [
+        {name: Figure.of([line[name] for line in lines]) for name in ("steps", "accuracy")}
+        for lines in zip(*curves, strict=True)
+    ]
+
+
+def _exits(found: dict[int, Group]) -> Table:
+    rows = []
+    for steps, group in found.items():
+        if steps == 1:
+            continue
+        chosen = [cell["looks"]["early_exit"]["chosen"] for cell in group.cells]
+        figures = {
+            name: Figure.of([line[name] for line in chosen])
+            for name in ("threshold", "steps", "accuracy")
+        }
+        rows.append([
+            str(steps), group.accuracy.text(), figures["accuracy"].text(),
+            figures["steps"].text(), figures["threshold"].text(),
+        ])  # fmt: skip
+    columns = ("T", "all steps, %", "early exit, %", "mean steps", "threshold")
+    caption = (
+        "Early exit: stop when the mean of the answers so far is surer than a threshold, the one "
+        "that saved most on the validation split at a loss of at most half a point there"
+    )
+    return Table(caption, columns, rows)

@@ -1,0 +1,59 @@
+"""The table of a comparison."""
+
+import pytest
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.grid.compare import page, points
+from spikedistill.recipes.files import load
+
+
+@pytest.fixture
+def recipe():
+    return load("digits-sastc").model_copy(update={"claim": None})
+
+
+def cell(point, accuracy, others=()):
+    row = {"accuracy": [accuracy], "timesteps": 2, "parameters": 9200, "firing_rate": 0.25,
+           "synops": 1e6, "multiplications": 0.0, "macs": 2e6, "train_seconds": 75.0}  # fmt: skip
+    return point, {"key": point.key, "row": row, "history": [], "others": list(others)}
+
+
+def test_every_variant_of_the_last_phase_for_each_seed(recipe):
+    made = points([recipe], [], 2)
+    names = ["cross_entropy", "cross_entropy+logit_kd", "cross_entropy+logit_kd+sastc"]
+    assert [point.labels["student"] for point in made] == names * 2
+    assert all(len(point.recipe.phases) == 2 for point in made)
+
+
+def test_sets_of_losses_take_the_recipes_options_where_it_has_them(recipe):
+    (made,) = points([recipe], ["cross_entropy+sastc+fitnet"], 1)
+    losses = {loss.name: loss for loss in made.recipe.phases[-1].losses}
+    assert losses["sastc"].weight == 100.0 and losses["fitnet"].weight == 1.0
+
+
+def test_a_loss_that_does_not_exist_is_refused(recipe):
+    with pytest.raises(SpikedistillError, match=r"no loss 'satsc'.*sastc.*joined by"):
+        points([recipe], ["cross_entropy+satsc"], 1)
+
+
+def test_the_table_compares_with_the_first_student_of_the_recipe():
+    recipe = load("cifar10-sastc")
+    made = points([recipe], [], 2)
+    first, whole = made[0].labels["student"], made[-1].labels["student"]
+    teacher = {"role": "teacher", "losses": [], "accuracy": [95.0], "timesteps": 1,
+               "parameters": 853018, "firing_rate": None, "macs": 1.25e8}  # fmt: skip
+    reached = {first: 90.0, whole: 94.0}
+    cells = [
+        cell(point, reached[point.labels["student"]] + point.seed * 0.1, [teacher])
+        for point in made
+        if point.labels["student"] in reached
+    ]
+    (table,) = page(cells, [recipe]).parts
+    rows = {row[1]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    assert rows["(teacher: as it came)"]["accuracy, %"] == "95.00 ± 0.00"
+    assert rows["(teacher: as it came)"]["energy, µJ"] == "575"
+    assert rows[first]["against first"] == "" and rows[first]["claimed"] == ""
+    assert rows[whole]["accuracy, %"] == "94.05 ± 0.07"
+    assert rows[whole]["against first"] == "**+4.00**"
+    assert rows[whole]["claimed"] == "95.12"
+    assert rows[whole]["energy, µJ"] == "0.9" and rows[whole]["training"] == "1 min 15 s"

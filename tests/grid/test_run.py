@@ -1,0 +1,108 @@
+"""A grid does what is missing, once, and goes on where it stopped."""
+
+import shutil
+
+import pytest
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.grid import run as grid_run
+from spikedistill.grid.points import Look, Point, alone, seeded
+from spikedistill.grid.run import Grid
+from spikedistill.grid.store import Store
+from spikedistill.recipes.files import load
+
+QUICK = ["training.epochs=1", "data.train_limit=64", "training.batch_size=32"]
+
+
+@pytest.fixture(scope="module")
+def points():
+    recipe = load("digits-sastc", QUICK)
+    losses = recipe.phases[-1].losses
+    return [
+        Point({"losses": len(some)}, alone(one, some))
+        for one in seeded(recipe, 1)
+        for some in (losses[:1], losses[:2])
+    ]
+
+
+@pytest.fixture(scope="module")
+def done(points, tmp_path_factory):
+    from spikedistill.functional.compiled import compiling
+
+    folder = tmp_path_factory.mktemp("grid")
+    with compiling(False):
+        Grid(folder, Store(folder / "cells")).run(points)
+    return folder
+
+
+def test_every_cell_is_kept_with_its_row_history_and_recipe(points, done):
+    cells = Grid(done, Store(done / "cells")).cells(points)
+    assert [point.labels["losses"] for point, _ in cells] == [1, 2]
+    for point, cell in cells:
+        assert cell["key"] == point.key and cell["row"]["cell"] == "student"
+        assert len(cell["history"]) == 1 and cell["training"]["seed"] == 0
+        assert [row["cell"] for row in cell["others"]] == ["teacher"]
+        assert cell["made"]["versions"]["torch"]
+
+
+def test_the_teacher_is_trained_once_for_all_cells(points, done):
+    grid = Grid(done, Store(done / "cells"))
+    first, second = (grid.place(point) / "cells/teacher/model.safetensors" for point in points)
+    assert first.read_bytes() == second.read_bytes()
+    assert (
+        grid.place(points[0]).cell("teacher").manifest()
+        == grid.place(points[1]).cell("teacher").manifest()
+    )
+
+
+def test_what_is_there_is_not_trained_again_also_without_its_run(
+    points, done, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(grid_run, "start", None)  # calling it would fail
+    grid = Grid(tmp_path, Store(done / "cells"))
+    grid.run(points)
+    assert grid.missing(points) == []
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_look_that_was_not_taken_makes_a_cell_missing(points, done, tmp_path):
+    store = Store(tmp_path / "cells")
+    shutil.copytree(done / "cells", store.folder)
+    after = Look(afterwards=lambda run, data: run.name)
+    (look,) = [Point(points[0].labels, points[0].recipe, {"where": after})]
+    grid = Grid(done, store)
+    assert [point.key for point in grid.missing([look, points[1]])] == [look.key]
+    grid.run([look])  # the run is there, so nothing is trained
+    assert store.get(look.key)["looks"] == {"where": look.key}
+
+
+def test_a_look_at_every_epoch_trains_afresh(points, tmp_path):
+    seen = []
+
+    def count(distiller, valid):
+        assert not distiller.training
+        seen.append(len(valid))
+        return len(seen)
+
+    point = Point({}, points[0].recipe, {"count": Look(each_epoch=count)})
+    grid = Grid(tmp_path, Store(tmp_path / "cells"))
+    grid.run([points[0]])
+    assert not seen
+    grid.run([point])
+    assert len(seen) == 2  # one epoch of the teacher's phase, one of the student's
+    assert grid.store.get(point.key)["looks"] == {"count": [2]}
+
+
+def test_no_more_cells_than_asked_for(points, tmp_path):
+    grid = Grid(tmp_path, Store(tmp_path / "cells"))
+    grid.run(points, most=0)
+    assert len(grid.missing(points)) == 2 and not (tmp_path / "runs").exists()
+
+
+def test_a_damaged_cell_stops_before_anything_is_trained(points, tmp_path):
+    store = Store(tmp_path / "cells")
+    store.folder.mkdir()
+    (store.folder / f"{points[1].key}.json").write_text("{")
+    with pytest.raises(SpikedistillError, match="delete it"):
+        Grid(tmp_path, store).run(points)
+    assert not (tmp_path / "runs").exists()

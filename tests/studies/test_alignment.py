@@ -1,0 +1,58 @@
+"""Layer distances after every epoch, and the page of the study."""
+
+import math
+
+import pytest
+import torch
+
+from spikedistill.grid.run import Grid
+from spikedistill.grid.store import Store
+from spikedistill.recipes.files import load
+from spikedistill.studies._alignment import alignment, score
+from spikedistill.studies.alignment import SASTC, page, points
+
+QUICK = ["training.epochs=2", "data.train_limit=128", "training.batch_size=32"]
+
+
+@pytest.fixture(scope="module")
+def made():
+    return points(load("digits-sastc", QUICK), 1)
+
+
+def test_three_ways_to_weigh_the_pairs(made):
+    assert [point.labels["attention"] for point in made] == ["layer by layer", "uniform", SASTC]
+    assert len({point.key for point in made}) == 3
+
+
+def test_scores_weigh_the_distances():
+    look = {"distances": [[[1.0, 3.0], [2.0, 4.0]]], "attention": [[[0.25, 0.75], [0.5, 0.5]]]}
+    assert score(look, "diagonal") == pytest.approx((1 + 4) / 2)
+    assert score(look, "uniform") == pytest.approx((2 + 3) / 2)
+    assert score(look, "own") == pytest.approx((2.5 + 3) / 2)
+
+
+def test_a_training_is_looked_at_after_every_epoch_and_the_page_shows_it(made, tmp_path):
+    grid = Grid(tmp_path, Store(tmp_path / "cells"))
+    grid.run(made)
+    cells = grid.cells(made)
+    for _, cell in cells:
+        looks = cell["looks"]["alignment"]
+        assert len(looks) == 2
+        attention = torch.tensor(looks[-1]["attention"])
+        assert attention.shape == (2, 3, 3)
+        assert torch.allclose(attention.sum(-1), torch.ones(2, 3), atol=1e-5)
+    final, epochs, stm, maps, last = page(cells, tmp_path).parts
+    layerwise = cells[0][1]["looks"]["alignment"][-1]
+    assert final.rows[0][0] == "layer by layer"
+    assert final.rows[0][4] == final.rows[0][5] == f"{math.log(score(layerwise, 'own')):.3f}"
+    assert len(epochs.rows[0]) == 3 and len(last.rows) == 3
+    for picture in (stm, maps):
+        assert (tmp_path / picture.file).stat().st_size > 1000
+
+
+def test_a_phase_without_layer_matching_has_nothing_to_look_at():
+    class Bare:
+        class objective:  # noqa: N801
+            terms = ()
+
+    assert alignment(Bare(), None) is None

@@ -1,0 +1,29 @@
+"""Which cells the study of time steps needs, and what its page says."""
+
+import pytest
+
+from spikedistill.recipes.files import load
+from spikedistill.studies.timesteps import STEPS, page, points
+
+EXIT = {"curve": [{"threshold": 0.5, "steps": 1.2, "accuracy": 70.0}],
+        "chosen": {"threshold": 0.5, "steps": 1.2, "accuracy": 70.0}}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made():
+    return points(load("cifar10-study"), 1)
+
+
+def test_a_student_for_each_t(made):
+    assert [point.recipe.phases[-1].roles["student"].timesteps for point in made] == list(STEPS)
+    assert all(set(point.looks) == {"early_exit"} for point in made)
+
+
+def test_the_page_has_costs_earlier_answers_and_exits(made, tmp_path, finished):
+    cells = finished(made, lambda p: 70.0 + p.labels["T"], lambda p: {"early_exit": EXIT})
+    cost, earlier, exits, picture = page(cells, tmp_path).parts
+    assert cost.rows[1] == ["2", "72.00", "1", "0.200", "2 M", "6.40", "1.0"]
+    assert earlier.rows[1] == ["2", "71.00", "72.00", "", "", "", "", ""]
+    assert exits.rows[0] == ["2", "72.00", "70.00", "1.20", "0.50"]
+    assert (tmp_path / picture.file).exists()
+    assert page([], tmp_path).parts[0].rows == []
