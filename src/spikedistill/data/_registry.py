@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.data._dataset import DataSet, Samples, Source, carve, labels_of, length
 from spikedistill.data._files import data_root
+from spikedistill.data._label_noise import check_label_noise, noisy
 from spikedistill.data._own import own_data
 
 SHARE = 0.1
@@ -39,6 +40,7 @@ def data_set(
     seed: int = 0,
     valid: int | float | None = None,
     train_limit: int | None = None,
+    label_noise: float = 0.0,
     **options: Any,
 ) -> DataSet:
     """A data set with its training, validation and test splits.
@@ -51,12 +53,16 @@ def data_set(
         valid: how many are held out for validation, a count (int) or a share (float), stratified
             by class; None: a tenth. 0: none, `valid` is empty.
         train_limit: train on this many samples only, stratified by class.
+        label_noise: the share of the training labels, in [0, 1), that is replaced by another class
+            drawn uniformly, by seed. Validation is carved and the limit applied before, so only
+            what is trained on is noisy; `notes` says how many labels are.
         options: the data set's own options (`labels="coarse"`, `root=...`, `size=...`).
 
     Raises:
-        SpikedistillError: if there is no such data set or option, or its files are missing or
-            damaged.
+        SpikedistillError: if there is no such data set or option, its files are missing or
+            damaged, or a number is outside its range.
     """
+    check_label_noise(label_noise)
     if isinstance(name_or_call, str):
         source = _load(name_or_call, data_root(data_dir), options)
     else:
@@ -73,7 +79,7 @@ def data_set(
         limited, _ = carve(ready.train, [train_limit], seed)
         ready = dataclasses.replace(ready, train=limited)
     _check_labels(ready)
-    return ready
+    return noisy(ready, label_noise, seed)
 
 
 def find(name: str) -> ModuleType:

@@ -66,8 +66,14 @@ def build_data(entry: DataEntry, data_dir: str | Path | None, seed: int) -> Data
         )
     what = entry.name if entry.kind == "name" else {"call": entry.name}
     return data_set(
-        what, data_dir, seed, entry.valid, entry.train_limit, **entry.options
-    )  # fmt: skip
+        what,
+        data_dir,
+        seed,
+        entry.valid,
+        entry.train_limit,
+        entry.label_noise or 0.0,
+        **entry.options,
+    )
 
 
 @contextmanager

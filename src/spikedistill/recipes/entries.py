@@ -11,12 +11,16 @@ from pydantic import TypeAdapter, ValidationError
 from spikedistill import data, models
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.schedule import Schedule
+from spikedistill.data._label_noise import check_label_noise
 from spikedistill.models.twin import spiking_twin
 from spikedistill.recipes import parts
 from spikedistill.recipes.faults import Fault, from_pydantic, say, throw
 from spikedistill.recipes.options import Choice, checked, choose, split_choice
 
 Normalisation = tuple[float, ...] | None
+
+
+SPLIT_KEYS = ("valid", "train_limit", "label_noise")
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,12 @@ class DataEntry:
     name: str
     valid: int | float | None = None
     train_limit: int | None = None
+    label_noise: float | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """As a recipe writes it."""
-        own = {"valid": self.valid, "train_limit": self.train_limit}
+        own = {name: getattr(self, name) for name in SPLIT_KEYS}
         return {self.kind: self.name, **_given(own), **self.options}
 
 
@@ -151,6 +156,7 @@ def read_data(given: Any) -> DataEntry:
     kind, name = block.kind(("name", "call", "given"), "data")
     valid = block.take("valid", _SHARE)
     limit = block.take("train_limit", _COUNT)
+    noise = _take_label_noise(block, kind)
     options = block.rest
     if kind == "name" and name not in data.names():
         block.add("name", [Fault((), f"there is no data set {name!r}; "
@@ -158,12 +164,24 @@ def read_data(given: Any) -> DataEntry:
     elif kind == "name":
         module = data.find(name)
         first = next(iter(parts_of(module.load)))
-        options, faults = checked(
-            module.load, options, skip=(first,), also=("valid", "train_limit")
-        )
+        options, faults = checked(module.load, options, skip=(first,), also=SPLIT_KEYS)
         block.faults += faults
     block.end()
-    return DataEntry(kind, name, valid, limit, options)
+    return DataEntry(kind, name, valid, limit, noise, options)
+
+
+def _take_label_noise(block: _Block, kind: str) -> float | None:
+    share = block.take("label_noise", _WEIGHT)
+    if share is None:
+        return None
+    try:
+        check_label_noise(share)
+    except SpikedistillError as error:
+        block.add("label_noise", [Fault((), str(error))])
+    if kind == "given" and share:
+        text = "data from Python is taken as it is; make it with data_set(..., label_noise=...)"
+        block.add("label_noise", [Fault((), text)])
+    return share
 
 
 def parts_of(function: Any) -> list[str]:
