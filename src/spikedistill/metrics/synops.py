@@ -4,13 +4,16 @@ The convention of the literature (for example Zhou et al., "Spikformer", ICLR 20
 a layer with M multiply-adds a step and a share R of non-zero inputs makes R T M accumulations if
 its inputs are spikes, and M multiply-adds each time it is computed if they are real numbers. For
 linear layers without zero weights R T M is exact; at the padded borders of convolutions it is an
-approximation. Neuron updates and folded norms are not counted; neither are attention products,
-which are no layers (`spiking_twin` names them).
+approximation. Neuron updates stand apart, beside the layer that they follow. Folded norms are not
+counted; neither are attention products, which are no layers (`spiking_twin` names them). What all
+this costs in picojoules, `metrics.energy` says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import math
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +25,26 @@ from spikedistill.core.clock import temporal_layers
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.metrics._counting import are_spikes, counted
 from spikedistill.metrics.operations import _macs  # pyright: ignore[reportPrivateUsage]
+from spikedistill.neurons._base import Neuron
+from spikedistill.neurons.integrate_and_fire import IF
+
+
+@dataclass(frozen=True)
+class NeuronUpdates:
+    """What one layer of neurons has to do, per inference of one sample."""
+
+    path: str
+    neurons: float
+    """N, neurons of the layer."""
+    steps: float
+    """How often each is updated: T."""
+    leaks: bool
+    """Whether an update multiplies; a neuron that only adds up (IF) does not."""
+
+    @property
+    def count(self) -> float:
+        """T N."""
+        return self.steps * self.neurons
 
 
 @dataclass(frozen=True)
@@ -36,7 +59,21 @@ class LayerOperations:
     rate: float
     """R, the share of non-zero inputs."""
     spiking: bool
-    """Whether all its inputs were 0 or 1."""
+    """Whether it only accumulates: all its inputs were 0 or 1, in a network with neurons."""
+    binary: float = 1.0
+    """Share of the inputs that were 0 or 1."""
+    counts: bool = True
+    """Whether all its inputs were whole numbers from 0 on, as in frames of events."""
+    stem: bool = False
+    """Whether no neuron runs before it."""
+    weights: int = 0
+    """W, without biases."""
+    inputs: float = 0.0
+    """X, inputs of one step."""
+    outputs: float = 0.0
+    """N, outputs of one step."""
+    updates: tuple[NeuronUpdates, ...] = ()
+    """The neurons for which it is the last layer that runs before them."""
 
     @property
     def accumulations(self) -> float:
@@ -53,14 +90,46 @@ class LayerOperations:
         """R T."""
         return self.rate * self.steps
 
+    @property
+    def neuron_updates(self) -> float:
+        """T N of the neurons that follow."""
+        return sum(update.count for update in self.updates)
+
 
 @dataclass
 class _Tally:
+    weights: int
     macs: int = 0
     rows: int = 0
     nonzero: int = 0
     inputs: int = 0
+    outputs: int = 0
+    binary: int = 0
     spiking: bool = True
+    counts: bool = True
+    stem: bool = True
+    neurons: list[str] = field(default_factory=list)
+
+    def add(self, macs: int, inputs: Tensor, output: Tensor) -> None:
+        self.macs += macs
+        self.rows += len(output)
+        self.inputs += inputs.numel()
+        self.outputs += output.numel()
+        if are_spikes(inputs):
+            self.nonzero += int(counted(inputs).sum())
+            self.binary += inputs.numel()
+            return
+        self.spiking = False
+        self.nonzero += int(torch.count_nonzero(inputs))
+        self.binary += inputs.numel() - int(torch.count_nonzero(inputs - inputs.square()))
+        self.counts = self.counts and torch.equal(inputs, inputs.floor().clamp(min=0))
+
+
+@dataclass
+class _Neurons:
+    leaks: bool
+    rows: int = 0
+    updates: int = 0
 
 
 class SynopsMeter:
@@ -80,22 +149,26 @@ class SynopsMeter:
     def __init__(self, network: nn.Module) -> None:
         self.network = network
         self._tallies: dict[str, _Tally] = {}
+        self._neurons: dict[str, _Neurons] = {}
         self._samples = 0
+        self._last: str | None = None
+        self._fired = False
         self._spikes = bool(temporal_layers(network))
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
 
     def __enter__(self) -> Self:
         """Start to count."""
-        self._tallies, self._samples = {}, 0
-        self._hooks = [
-            module.register_forward_hook(
-                lambda module, inputs, output, path=path: self._count(
-                    path, module, inputs[0], output
-                )
-            )
-            for path, module in self.network.named_modules()
-            if isinstance(module, _ConvNd | nn.Linear)
-        ]
+        self._tallies, self._neurons, self._samples = {}, {}, 0
+        self._hooks = [self.network.register_forward_pre_hook(self._start)]
+        for path, module in self.network.named_modules():
+            count = None
+            if isinstance(module, _ConvNd | nn.Linear):
+                count = self._count
+            elif isinstance(module, Neuron):
+                count = self._count_updates
+            if count is not None:
+                hook = functools.partial(count, path)
+                self._hooks.append(module.register_forward_hook(hook))
         self._hooks.append(self.network.register_forward_hook(self._count_samples))
         return self
 
@@ -110,14 +183,29 @@ class SynopsMeter:
             hook.remove()
         self._hooks = []
 
-    def _count(self, path: str, layer: nn.Module, inputs: Tensor, output: Tensor) -> None:
-        tally = self._tallies.setdefault(path, _Tally())
-        tally.macs += _macs(layer, inputs, output)
-        tally.rows += len(output)
-        tally.inputs += inputs.numel()
-        spikes = are_spikes(inputs)
-        tally.nonzero += int(counted(inputs).sum() if spikes else torch.count_nonzero(inputs))
-        tally.spiking &= self._spikes and spikes
+    def _start(self, network: nn.Module, inputs: object) -> None:
+        self._last, self._fired = None, False
+
+    def _count(
+        self, path: str, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
+    ) -> None:
+        if path not in self._tallies:
+            assert isinstance(layer.weight, Tensor)
+            self._tallies[path] = _Tally(layer.weight.numel())
+        tally = self._tallies[path]
+        tally.add(_macs(layer, inputs[0], output), inputs[0], output)
+        tally.stem = tally.stem and not self._fired
+        self._last = path
+
+    def _count_updates(self, path: str, neuron: nn.Module, inputs: object, spikes: Tensor) -> None:
+        self._fired = True
+        if path not in self._neurons:
+            self._neurons[path] = _Neurons(_leaks(neuron))
+            if self._last is not None:
+                self._tallies[self._last].neurons.append(path)
+        seen = self._neurons[path]
+        seen.rows += len(spikes)
+        seen.updates += spikes.numel()
 
     def _count_samples(self, network: nn.Module, inputs: object, output: Tensor) -> None:
         layers = temporal_layers(network)
@@ -127,6 +215,8 @@ class SynopsMeter:
     def layers(self) -> list[LayerOperations]:
         """One row for each layer that ran, in order of execution.
 
+        Neurons that run before all layers stand with the first.
+
         Raises:
             SpikedistillError: if nothing was run.
         """
@@ -134,16 +224,32 @@ class SynopsMeter:
             raise SpikedistillError(
                 "no synaptic operations were counted; run the network inside the meter's block"
             )
+        after = {path: list(tally.neurons) for path, tally in self._tallies.items()}
+        placed = {name for names in after.values() for name in names}
+        if after:
+            first = next(iter(after))
+            after[first] = [name for name in self._neurons if name not in placed] + after[first]
         return [
             LayerOperations(
                 path=path,
                 macs=tally.macs / tally.rows,
                 steps=tally.rows / self._samples,
                 rate=tally.nonzero / max(tally.inputs, 1),
-                spiking=tally.spiking,
+                spiking=tally.spiking and self._spikes,
+                binary=tally.binary / max(tally.inputs, 1),
+                counts=tally.counts,
+                stem=tally.stem,
+                weights=tally.weights,
+                inputs=tally.inputs / tally.rows,
+                outputs=tally.outputs / tally.rows,
+                updates=tuple(self._updates(name) for name in after[path]),
             )
             for path, tally in self._tallies.items()
         ]
+
+    def _updates(self, path: str) -> NeuronUpdates:
+        seen = self._neurons[path]
+        return NeuronUpdates(path, seen.updates / seen.rows, seen.rows / self._samples, seen.leaks)
 
     @property
     def accumulations(self) -> float:
@@ -154,3 +260,9 @@ class SynopsMeter:
     def multiplications(self) -> float:
         """Multiply-adds per inference."""
         return sum(layer.multiplications for layer in self.layers())
+
+
+def _leaks(neuron: nn.Module) -> bool:
+    """Whether its potential decays: all but IF, and LIF that keeps everything."""
+    tau = getattr(neuron, "tau", None)
+    return not (isinstance(neuron, IF) or (isinstance(tau, float) and math.isinf(tau)))
