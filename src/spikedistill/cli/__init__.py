@@ -15,6 +15,7 @@ from spikedistill.cli import (
     compare,
     deploy,
     doctor,
+    energy,
     evaluate,
     listing,
     plan,
@@ -56,7 +57,20 @@ def _top(
         os.environ["SPIKEDISTILL_DEBUG"] = "1"
 
 
-for module in (run, compare, study, plan, resume, evaluate, deploy, listing, show, cite, doctor):
+for module in (
+    run,
+    compare,
+    study,
+    plan,
+    resume,
+    evaluate,
+    energy,
+    deploy,
+    listing,
+    show,
+    cite,
+    doctor,
+):
     app.command(name=module.NAME, epilog=f"Example: [bold]{module.EXAMPLE}[/bold]")(module.command)
 
 

@@ -15,8 +15,9 @@ from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.data import DataSet, Loader, encoder
 from spikedistill.data._dataset import Samples, length
+from spikedistill.metrics.energy import energy
 from spikedistill.metrics.operations import macs, parameter_count
-from spikedistill.metrics.synops import SynopsMeter
+from spikedistill.metrics.synops import LayerOperations, SynopsMeter
 from spikedistill.recipes.rebuild import rebuild
 from spikedistill.training.evaluate import evaluate
 from spikedistill.training.settings import Settings
@@ -65,23 +66,46 @@ def row(
 def operations(
     network: nn.Module, timesteps: int, test: Loader | None, encoding: str
 ) -> dict[str, float | None]:
-    """Accumulations (`synops`) and multiply-adds of one inference, on up to 1,000 test images."""
+    """Costs of one inference, on up to 1,000 test images.
+
+    Returns:
+        `synops` (accumulations; None for an ANN), `multiplications` (multiply-adds) and
+        `energy_pj` (of both, in picojoules by the 45 nm convention).
+    """
     if test is None:
-        return {"synops": None, "multiplications": None}
+        return {"synops": None, "multiplications": None, "energy_pj": None}
+    layers, _ = layer_operations(network, timesteps, test, encoding, COSTED)
+    spiking = bool(temporal_layers(network))
+    return {
+        "synops": sum(layer.accumulations for layer in layers) if spiking else None,
+        "multiplications": sum(layer.multiplications for layer in layers),
+        "energy_pj": energy(layers),
+    }
+
+
+def layer_operations(
+    network: nn.Module, timesteps: int, loader: Loader, encoding: str, samples: int | None = None
+) -> tuple[list[LayerOperations], int]:
+    """What every layer computes per inference, and on how many samples that was measured.
+
+    Args:
+        network: on the device of this process.
+        timesteps: T.
+        loader: what to run, in its own order.
+        encoding: how images become steps.
+        samples: how many of them; None: all.
+    """
     first, seen = first_layers(network), 0
     with torch.no_grad(), evaluation(network), SynopsMeter(network) as meter:
-        for number, batch in enumerate(test.epoch(0)):
+        for number, batch in enumerate(loader.epoch(0)):
             generator = torch.Generator(machine().device).manual_seed(number)
-            images = batch.inputs.to(machine().device)
-            encoded = encoder(encoding)(images, timesteps, generator)
+            images = batch.inputs[: None if samples is None else samples - seen]
+            encoded = encoder(encoding)(images.to(machine().device), timesteps, generator)
             run_folded(network, encoded, timesteps, first)
             seen += len(images)
-            if seen >= COSTED:
+            if samples is not None and seen >= samples:
                 break
-    return {
-        "synops": meter.accumulations if temporal_layers(network) else None,
-        "multiplications": meter.multiplications,
-    }
+    return meter.layers(), seen
 
 
 def judge_saved(
