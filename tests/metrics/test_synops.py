@@ -1,5 +1,6 @@
 """Synaptic operations against counts by hand."""
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from spikedistill.core.clock import steps
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.functional.compiled import compiling
 from spikedistill.metrics.synops import LayerOperations, SynopsMeter
+from spikedistill.neurons.integrate_and_fire import IF
 from spikedistill.neurons.lif import LIF
 from spikedistill.taps import Tapped
 
@@ -102,3 +104,54 @@ def test_figures_of_the_convention() -> None:
 def test_nothing_counted() -> None:
     with pytest.raises(SpikedistillError, match="run the network inside"):
         SynopsMeter(nn.Linear(2, 2)).layers()
+
+
+def test_what_energy_needs_of_every_layer() -> None:
+    """A stem, a layer that spikes, and one behind an average: sizes, binariness, neurons."""
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1, bias=False),
+        LIF(v_threshold=0.2),
+        nn.Conv2d(4, 6, 3, stride=2, groups=2),
+        IF(v_threshold=0.1),
+        nn.AvgPool2d(3),
+        nn.Flatten(),
+        nn.Linear(6, 2),
+    )
+    with torch.no_grad(), SynopsMeter(network) as meter:
+        Tapped(network)(torch.rand(1, 5, 1, 8, 8), 3)
+    stem, second, last = meter.layers()
+    assert [layer.stem for layer in meter.layers()] == [True, False, False]
+    assert (stem.weights, stem.inputs, stem.outputs, stem.steps) == (36, 64, 256, 1)
+    assert (second.weights, second.inputs, second.outputs) == (9 * 2 * 6, 256, 6 * 9)
+    assert (last.weights, last.inputs, last.outputs) == (12, 6, 2)
+    assert (stem.binary, second.binary) == (0, 1) and 0 < last.binary < 1
+    assert (stem.counts, second.counts, last.counts) == (False, True, False)
+    (lif,), (integrate,) = stem.updates, second.updates
+    assert (lif.path, lif.neurons, lif.steps, lif.leaks) == ("1", 256, 3, True)
+    assert (integrate.path, integrate.neurons, integrate.steps, integrate.leaks) == (
+        "3", 54, 3, False,
+    )  # fmt: skip
+    assert (stem.neuron_updates, second.neuron_updates, last.neuron_updates) == (768, 162, 0)
+
+
+def test_counts_of_events_are_no_spikes_but_whole() -> None:
+    network = nn.Sequential(nn.Linear(4, 3), LIF(tau=math.inf), nn.Linear(3, 2))
+    with torch.no_grad(), SynopsMeter(network) as meter, steps(network, 2):
+        network(torch.tensor([[0.0, 1.0, 3.0, 0.0], [2.0, 0.0, 0.0, 1.0]]))
+    frames, _ = meter.layers()
+    assert (frames.spiking, frames.counts, frames.stem) == (False, True, True)
+    assert (frames.rate, frames.binary) == (0.5, 0.75)
+    assert not frames.updates[0].leaks  # tau = inf keeps everything
+    with torch.no_grad(), SynopsMeter(network) as meter:
+        network(torch.tensor([[0.0, -1.0, 3.0, 0.0]]))
+    assert not meter.layers()[0].counts
+
+
+def test_neurons_before_all_layers_stand_with_the_first_and_all_are_counted_once() -> None:
+    network = nn.Sequential(LIF(), nn.Linear(4, 3), LIF(), LIF(), nn.Linear(3, 2))
+    with torch.no_grad(), SynopsMeter(network) as meter, steps(network, 2):
+        network(torch.rand(6, 4))
+    first, second = meter.layers()
+    assert [update.path for update in first.updates] == ["0", "2", "3"]
+    assert not first.stem and second.updates == ()
+    assert first.neuron_updates == 2 * (4 + 3 + 3)

@@ -68,9 +68,9 @@ def energy(layers: Iterable[LayerOperations], prices: Preset = CONVENTION) -> fl
     Neuron updates are left out, as in the literature.
 
     Example:
-        >>> spiking = LayerOperations("fc", macs=100, steps=4, rate=0.25, spiking=True)
+        >>> spiking = LayerOperations("fc", macs=10, steps=4, rate=0.25, spiking=True)
         >>> energy([spiking]), ann_energy([spiking])
-        (90.0, 460.0)
+        (9.0, 46.0)
     """
     return sum(
         layer.multiplications * prices.mac_pj + layer.accumulations * prices.ac_pj

@@ -55,7 +55,7 @@ def layer_table(found: Mapping[str, Any], model: str) -> Table:
         f"{found['network']}, T = {found['timesteps']}, per inference "
         f"({TITLES[model].format(**found)})"
     )
-    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("layer", overflow="fold")
     for head in ("op", "MACs", "times", "rate %", "0/1 %", "spikes/\nsynapse", "SynOps",
                  "neuron\nupdates", name, f"ANN\n{name}"):  # fmt: skip
@@ -109,6 +109,9 @@ def sentences(found: Mapping[str, Any], uncounted: Iterable[str] = ()) -> list[s
     short = _short(found)
     said = [_measured(found), _stem(found, short)]
     said += [f"{short[row['layer']]} counts as MAC: {row['why']}." for row in found["named"]]
+    silent = [short[layer["layer"]] for layer in found["layers"] if layer["rate"] == 0]
+    if silent:
+        said.append(f"Nothing but zeros reached {', '.join(silent)}, so it adds nothing here.")
     if found["event_input"] == "ac":
         said.append(
             "Frames of events count as AC, the common practice; read strictly, a count is a number "
