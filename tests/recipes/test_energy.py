@@ -137,7 +137,7 @@ def test_networks_and_data_from_python(handed_over: tuple[Path, nn.Module]) -> N
     with pytest.raises(SpikedistillError, match=r"the data of .* came from Python"):
         energy_of(run, network=student)
     frames = Split(torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8), torch.zeros(20).long())
-    data = DataSet("own", frames, frames, frames, ("a", "b"), (1, 8, 8), (0.0,), (1.0,))
+    data = DataSet("own", frames, frames, frames, ("a", "b"), (0.0,), (1.0,))
     found = energy_of(run, network=student, data=data)
     # the teacher cannot be built again, and its multiply-adds are in the rows of the run
     assert found["teacher"] == {"network": "teacher", "macs": 4 * 9 * 36 + 144 * 2}
