@@ -16,7 +16,7 @@ def test_tables_and_sentences(spike: Any, finished: Path) -> None:
         "energy per inference",
         "ANN 'teacher'",
         "The stem (layer1.0) is computed once per inference.",
-        "layer1.0 counts as MAC: it reads the input, real numbers",
+        "layer1.0 counts as MAC: it stands before all neurons and reads real numbers",
         "Break-even in the literature",
         "0.15 to 1.38",
         "6.4 %",

@@ -155,3 +155,14 @@ def test_neurons_before_all_layers_stand_with_the_first_and_all_are_counted_once
     assert [update.path for update in first.updates] == ["0", "2", "3"]
     assert not first.stem and second.updates == ()
     assert first.neuron_updates == 2 * (4 + 3 + 3)
+
+
+def test_a_layer_that_is_called_twice_has_twice_the_products() -> None:
+    shared = nn.Linear(4, 4)
+    network = nn.Sequential(LIF(), shared, LIF(), shared)
+    with torch.no_grad(), SynopsMeter(network) as meter, steps(network, 3):
+        network(torch.rand(6, 4))
+        network(torch.rand(6, 4))
+    (layer,) = meter.layers()
+    assert (layer.macs, layer.steps, layer.weights) == (32, 3, 16)
+    assert layer.accumulations == pytest.approx(layer.rate * 3 * 32)

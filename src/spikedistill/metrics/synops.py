@@ -53,7 +53,7 @@ class LayerOperations:
 
     path: str
     macs: float
-    """M, multiply-adds of one step."""
+    """M, multiply-adds of one step, in all calls of the layer."""
     steps: float
     """How often it is computed per inference: T, or 1 where the stem is computed once."""
     rate: float
@@ -99,6 +99,7 @@ class LayerOperations:
 @dataclass
 class _Tally:
     weights: int
+    calls: int = 0
     macs: int = 0
     rows: int = 0
     nonzero: int = 0
@@ -111,6 +112,7 @@ class _Tally:
     neurons: list[str] = field(default_factory=list)
 
     def add(self, macs: int, inputs: Tensor, output: Tensor) -> None:
+        self.calls += 1
         self.macs += macs
         self.rows += len(output)
         self.inputs += inputs.numel()
@@ -150,7 +152,7 @@ class SynopsMeter:
         self.network = network
         self._tallies: dict[str, _Tally] = {}
         self._neurons: dict[str, _Neurons] = {}
-        self._samples = 0
+        self._samples, self._passes = 0, 0
         self._last: str | None = None
         self._fired = False
         self._spikes = bool(temporal_layers(network))
@@ -158,7 +160,8 @@ class SynopsMeter:
 
     def __enter__(self) -> Self:
         """Start to count."""
-        self._tallies, self._neurons, self._samples = {}, {}, 0
+        self._tallies, self._neurons = {}, {}
+        self._samples, self._passes = 0, 0
         self._hooks = [self.network.register_forward_pre_hook(self._start)]
         for path, module in self.network.named_modules():
             count = None
@@ -184,6 +187,7 @@ class SynopsMeter:
         self._hooks = []
 
     def _start(self, network: nn.Module, inputs: object) -> None:
+        self._passes += 1
         self._last, self._fired = None, False
 
     def _count(
@@ -232,8 +236,8 @@ class SynopsMeter:
         return [
             LayerOperations(
                 path=path,
-                macs=tally.macs / tally.rows,
-                steps=tally.rows / self._samples,
+                macs=tally.macs / tally.rows * (tally.calls / self._passes),
+                steps=tally.rows / self._samples / (tally.calls / self._passes),
                 rate=tally.nonzero / max(tally.inputs, 1),
                 spiking=tally.spiking and self._spikes,
                 binary=tally.binary / max(tally.inputs, 1),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -207,15 +206,11 @@ def _guide(recipe: Recipe, student: str) -> str | None:
 
 
 def _known_macs(run: Path, network: str) -> float | None:
-    """The multiply-adds of an ANN that the run itself wrote down."""
+    """The multiply-adds of an ANN that a run, or the run of which it is a cell, wrote down."""
     for folder in (run, run.parent.parent):
-        for name in ("result.json", "teachers.json"):
-            if (folder / name).exists():
-                found = json.loads((folder / name).read_text(encoding="utf-8"))
-                rows = found.get("rows", [found]) if isinstance(found, dict) else found
-                for row in rows:
-                    if row.get("network") == network and row.get("firing_rate") is None:
-                        return row.get("macs")
+        for row in (RunFolder(folder).result() or {}).get("rows", ()):
+            if row["network"] == network and row["firing_rate"] is None:
+                return row["macs"]
     return None
 
 
@@ -275,4 +270,4 @@ def _named(layer: LayerOperations) -> dict[str, str]:
     if not layer.stem:
         return {"layer": layer.path, "why": other}
     reads = "counts of events" if layer.counts else "real numbers"
-    return {"layer": layer.path, "why": f"it reads the input, {reads}: {other}"}
+    return {"layer": layer.path, "why": f"it stands before all neurons and reads {reads}: {other}"}
