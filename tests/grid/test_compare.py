@@ -41,7 +41,8 @@ def test_the_table_compares_with_the_first_student_of_the_recipe():
     made = points([recipe], [], 2)
     first, whole = made[0].labels["student"], made[-1].labels["student"]
     teacher = {"role": "teacher", "losses": [], "accuracy": [95.0], "timesteps": 1,
-               "parameters": 853018, "firing_rate": None, "macs": 1.25e8}  # fmt: skip
+               "parameters": 853018, "firing_rate": None, "synops": None,
+               "multiplications": 1.25e8}  # fmt: skip
     reached = {first: 90.0, whole: 94.0}
     cells = [
         cell(point, reached[point.labels["student"]] + point.seed * 0.1, [teacher])

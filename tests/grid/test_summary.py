@@ -13,6 +13,7 @@ from spikedistill.grid.summary import (
     pooled,
     visible,
 )
+from spikedistill.metrics.energy import PRESETS
 from spikedistill.recipes.files import load
 
 ROW = {"accuracy": [40.0, 50.0], "firing_rate": 0.2, "synops": 2e6, "multiplications": 1e6,
@@ -27,8 +28,9 @@ def test_a_figure_is_the_mean_and_the_deviation_between_seeds():
 
 def test_energy_counts_multiplications_and_accumulations_apart():
     assert energy_uj(ROW) == pytest.approx(4.6 + 1.8)
-    assert energy_uj({**ROW, "firing_rate": None}) == pytest.approx(23.0)  # an ANN: all of macs
-    assert energy_uj({**ROW, "synops": None}) is None
+    assert energy_uj({**ROW, "synops": None}) == pytest.approx(4.6)  # an ANN
+    assert energy_uj({**ROW, "multiplications": None}) is None
+    assert energy_uj(ROW, PRESETS["int8"]) == pytest.approx(0.23 + 0.06)
 
 
 def test_the_spread_of_groups_is_pooled_by_degrees_of_freedom():

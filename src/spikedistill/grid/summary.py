@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spikedistill.grid.points import Point
-
-MAC_PJ, AC_PJ = 4.6, 0.9
-"""Energy of a 32-bit multiply-add and of an addition, 45 nm (Horowitz, ISSCC 2014), in pJ."""
+from spikedistill.metrics.energy import CONVENTION, Preset
 
 
 @dataclass(frozen=True)
@@ -69,13 +67,12 @@ def _value(row: Mapping[str, Any], name: str) -> float | None:
     return row.get(name)
 
 
-def energy_uj(row: Mapping[str, Any]) -> float | None:
-    """Energy of one inference in µJ by the 45 nm convention, from the row of a network."""
-    if row["firing_rate"] is None:  # an ANN multiplies everywhere
-        return MAC_PJ * row["macs"] * 1e-6
-    if row["synops"] is None:
+def energy_uj(row: Mapping[str, Any], preset: Preset = CONVENTION) -> float | None:
+    """Energy of one inference in µJ, from the operations in the row of a network."""
+    if row["multiplications"] is None:
         return None
-    return (MAC_PJ * row["multiplications"] + AC_PJ * row["synops"]) * 1e-6
+    total = preset.mac_pj * row["multiplications"] + preset.ac_pj * (row["synops"] or 0.0)
+    return 1e-6 * total
 
 
 def groups(cells: Sequence[tuple[Point, dict[str, Any]]]) -> list[Group]:
