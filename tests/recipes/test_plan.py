@@ -11,6 +11,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.recipes.cells import cells, settled
 from spikedistill.recipes.files import load
 from spikedistill.recipes.plan import Planner, plan
+from spikedistill.recipes.schema import parse
 from spikedistill.training.ceilings import Ceilings
 
 FP32 = "training.precision=fp32"
@@ -155,3 +156,12 @@ def test_the_real_ceilings_give_finite_times() -> None:
     for row in found["cells"]:
         assert 1e-5 < row["seconds"]["step"] < 10
     assert found["threads"] == torch.get_num_threads()
+
+
+def test_partial_batches_are_dropped_where_the_attention_learns_and_only_there() -> None:
+    given = load("digits-sastc", ["data.train_limit=200"]).plain()
+    student = given["phases"][1]
+    student["compare"] = {"uniform": [{"sastc": {"attention": "uniform"}}]}
+    rows = plan(parse(given | {"phases": [student]}), measure=None)["cells"]
+    steps = {row["cell"]: row["steps"] // row["epochs"] for row in rows}
+    assert steps == {"uniform": 4, "student": 3}

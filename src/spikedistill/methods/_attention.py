@@ -89,10 +89,10 @@ def refuse_unknown(option: str, given: str, known: Sequence[str]) -> None:
         raise ValueError(f"sastc has no {option} {given!r}; {suggest(given, known)}")
 
 
-def refuse_for_fixed(
+def refuse_options(
     kind: AttentionName, temperature: TemperatureOption, entropy_floor: float, skip_below: float
 ) -> None:
-    """Refuse options that shape a learned attention where there is none, or none that learns.
+    """Refuse options of the attention that are out of range or do not go together.
 
     Raises:
         ValueError: naming the option and the remedy.

@@ -122,7 +122,7 @@ from spikedistill.methods._attention import (
     TemperatureOption,
     embed,
     normalized,
-    refuse_for_fixed,
+    refuse_options,
     refuse_unknown,
 )
 from spikedistill.methods._skipping import PairSkipping
@@ -181,7 +181,7 @@ class SASTC(Loss):
         assert guide is not None
         refuse_classes("sastc", learner, guide)
         refuse_timesteps("sastc", learner, guide)
-        refuse_for_fixed(attention, temperature, entropy_floor, skip_below)
+        refuse_options(attention, temperature, entropy_floor, skip_below)
         refuse_unknown("features", features, ("raw", "normalized"))
         mine, theirs = learner.select(*learner_taps), guide.select(*guide_taps)
         self.needs = Needs(learner=mine, guide=theirs)
@@ -264,7 +264,10 @@ class SASTC(Loss):
         return found if self.kind == "learned" else found.detach()
 
     def picture(self, learner: Trace, guide: Trace | None) -> dict[str, Tensor]:
-        """`attention` `[T, I, J]`, the mean over the samples; over all pairs, skipped or not."""
+        """`attention` `[T, I, J]`, the mean over the samples; over all pairs, skipped or not.
+
+        A temperature that follows a schedule is that of the end of the phase.
+        """
         assert guide is not None
         return {"attention": self.attention(learner, guide).mean(1).detach()}
 
