@@ -158,10 +158,9 @@ def test_the_real_ceilings_give_finite_times() -> None:
     assert found["threads"] == torch.get_num_threads()
 
 
-def test_partial_batches_are_dropped_where_the_attention_learns_and_only_there() -> None:
+def test_a_fixed_attention_keeps_the_last_batch() -> None:
     given = load("digits-sastc", ["data.train_limit=200"]).plain()
-    student = given["phases"][1]
-    student["compare"] = {"uniform": [{"sastc": {"attention": "uniform"}}]}
-    rows = plan(parse(given | {"phases": [student]}), measure=None)["cells"]
-    steps = {row["cell"]: row["steps"] // row["epochs"] for row in rows}
-    assert steps == {"uniform": 4, "student": 3}
+    student = given["phases"][1] | {"compare": {}}
+    student["losses"] = [{"sastc": {"attention": "uniform", "projector": "shared"}}]
+    [row] = plan(parse(given | {"phases": [student]}), measure=None)["cells"]
+    assert row["steps"] == row["epochs"] * 4  # 64 + 64 + 64 + 8
