@@ -20,7 +20,7 @@ _CANDIDATES = 1000
 
 
 @dataclass(frozen=True)
-class ThresholdResult:
+class EarlyExits:
     """What one threshold does to a split."""
 
     threshold: float
@@ -47,7 +47,7 @@ def check_threshold(threshold: float) -> None:
 
 def early_exits(
     outputs: Float[Tensor, "T N K"], labels: Int[Tensor, "N"], thresholds: Iterable[float]
-) -> list[ThresholdResult]:
+) -> list[EarlyExits]:
     """Accuracy, mean steps and histogram of steps at every threshold.
 
     Args:
@@ -70,7 +70,7 @@ def early_exits(
 
 def choose(
     outputs: Float[Tensor, "T N K"], labels: Int[Tensor, "N"], tolerance: float = 0.0
-) -> ThresholdResult:
+) -> EarlyExits:
     """The threshold that saves most and keeps the accuracy; choose it on the validation split.
 
     The least of the candidates whose accuracy is at most `tolerance` percentage points under that
@@ -114,14 +114,14 @@ def _answers(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return sure, torch.stack([mean.argmax(-1) == labels.to(mean.device) for mean in means])
 
 
-def _at(sure: Tensor, right: Tensor, threshold: float) -> ThresholdResult:
+def _at(sure: Tensor, right: Tensor, threshold: float) -> EarlyExits:
     check_threshold(threshold)
     steps, count = sure.shape
     leaves = sure > threshold
     leaves[-1] = True
     taken = leaves.int().argmax(0)  # the first step at which an image leaves
     hits = right.gather(0, taken.unsqueeze(0))
-    return ThresholdResult(
+    return EarlyExits(
         threshold,
         hits.sum().item() / count,
         (taken + 1).sum().item() / count,
