@@ -87,6 +87,11 @@ def _check(out: Path | None, weights: str) -> None:
 def _check_encoder(saved: Saved) -> None:
     from spikedistill.core.errors import SpikedistillError
 
+    if saved.card["encoder"] == "frames":
+        raise SpikedistillError(
+            f"{saved.path} was trained on event frames, and a deployed network takes still images, "
+            "computing its stem once for all steps; run it with spikedistill.load instead"
+        )
     if saved.card["encoder"] != "direct":
         raise SpikedistillError(
             f"{saved.path} was trained on inputs with {saved.card['encoder']} coding, and a "

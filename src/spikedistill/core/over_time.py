@@ -98,7 +98,7 @@ def _fold(inputs: Shaped[Tensor, "T B *rest"]) -> Shaped[Tensor, "TB *rest"]:
 
 
 class OverTime(nn.Module):
-    """A spiking network as an ordinary module: images in, logits out, all T steps inside.
+    """A spiking network as an ordinary module: images or frames in, logits out, all T steps inside.
 
     Args:
         network: a network with neurons inside, own or foreign; an ANN is the same with T = 1.
@@ -125,5 +125,12 @@ class OverTime(nn.Module):
         return run_folded(self.network, inputs, timesteps or self.timesteps, self.first)
 
     def forward(self, images: Shaped[Tensor, "B *rest"]) -> Float[Tensor, "B *outputs"]:
-        """Logits `[B, K]`: the mean over time of the outputs for still images `[B, ...]`."""
-        return self.over_time(images.unsqueeze(0)).mean(0)
+        """Logits `[B, K]`: the mean over time of the outputs.
+
+        Takes still images `[B, C, H, W]`, or frames `[B, T, C, H, W]`, of which a network of one
+        step sees the mean.
+        """
+        if images.dim() == 5 and self.timesteps > 1:
+            return self.over_time(images.transpose(0, 1)).mean(0)
+        still = images.mean(1) if images.dim() == 5 else images
+        return self.over_time(still.unsqueeze(0)).mean(0)

@@ -60,7 +60,7 @@ class Batch:
     """One batch of the data as every role and every loss sees it."""
 
     inputs: Tensor
-    """Raw inputs, `[B, ...]`, or `[T, B, ...]` where the data have time of their own."""
+    """Raw inputs, `[B, ...]`; `[B, T, ...]` where the data have time of their own."""
     targets: Tensor | Mapping[str, Tensor]
     """Class indices `[B]` (or `[B, L]`), class probabilities `[B, K]`, or a mapping of several."""
     index: Int[Tensor, "B"] | None = None

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.data._autoaugment import AutoAugment
+from spikedistill.data._event_augment import SNNTrivialAugment, rolled
 
 
 def crop_at(
@@ -66,12 +67,17 @@ def mix(
 
 @dataclass(frozen=True)
 class Augment:
-    """Crop, flip, AutoAugment, Cutout and Mixup, in this order; what is None is left out.
+    """Crop, flip, roll, AutoAugment, TrivialAugment, Cutout and Mixup, in this order.
+
+    What is None is left out. All frames of a sample of event data are changed alike.
 
     Options:
         crop: black pixels added on every side before the random cut (4 for CIFAR).
         flip: whether half of the images are mirrored.
-        autoaugment: the policy, or None.
+        roll: most pixels by which an image is shifted along each axis, with wrap-around (5 for
+            CIFAR10-DVS).
+        autoaugment: the policy, or None; not for event data.
+        trivialaugment: the policy for event data, or None.
         cutout: side of the squares, in pixels (DeVries and Taylor, 2017: 16 for CIFAR-10).
         holes: how many squares.
         mixup: alpha of the Beta distribution (Zhang et al., ICLR 2018), one draw per image.
@@ -81,7 +87,9 @@ class Augment:
 
     crop: int | None = None
     flip: bool = False
+    roll: int | None = None
     autoaugment: AutoAugment | None = None
+    trivialaugment: SNNTrivialAugment | None = None
     cutout: int | None = None
     holes: int = 1
     mixup: float | None = None
@@ -89,12 +97,27 @@ class Augment:
     fill: tuple[float, ...] | None = None
 
     def __call__(
-        self, images: Float[Tensor, "B C H W"], targets: Tensor, generator: torch.Generator
-    ) -> tuple[Float[Tensor, "B C H W"], Tensor]:
+        self, images: Shaped[Tensor, "B *rest"], targets: Tensor, generator: torch.Generator
+    ) -> tuple[Shaped[Tensor, "B *rest"], Tensor]:
         """Augmented images in [0, 1], and their targets: probabilities `[B, K]` with Mixup.
 
         The generator draws on the CPU, so that images on any device are augmented alike.
+
+        Args:
+            images: `[B, C, H, W]` in [0, 1], or event frames `[B, T, C, H, W]`.
+            targets: class indices `[B]`, or probabilities `[B, K]`.
+            generator: what is drawn comes from it alone.
         """
+        if images.ndim == 4:
+            images = self._moved(images, generator)
+            return self._answered(images, targets, generator)
+        # frames side by side as channels are moved alike
+        moved = self._moved(images.flatten(1, 2), generator)
+        mixed, targets = self._answered(moved, targets, generator)
+        return mixed.unflatten(1, tuple(images.shape[1:3])), targets
+
+    def _moved(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """What looks at each image alone."""
         B, C, H, W = images.shape
         device = images.device
         if self.crop is not None:
@@ -103,20 +126,28 @@ class Augment:
         if self.flip:
             mask = torch.rand(B, generator=generator) < 0.5
             images = flip_where(images, mask.to(device))
+        if self.roll is not None:
+            shifts = torch.randint(-self.roll, self.roll + 1, (B, 2), generator=generator)
+            images = rolled(images, shifts.to(device))
         if self.autoaugment is not None:
             images = self.autoaugment(images, generator)
+        if self.trivialaugment is not None:
+            images = self.trivialaugment(images, generator)
         if self.cutout is not None:
-            fill = torch.tensor(self.fill or (0.0,) * C, device=device)
+            fill = torch.tensor(self.fill or (0.0,), device=device)
+            fill = fill.repeat(C // len(fill))
             for _ in range(self.holes):
                 centres = (torch.rand(B, 2, generator=generator) * torch.tensor([H, W])).long()
                 images = cut_out(images, centres.to(device), self.cutout, fill)
-        if self.mixup is not None:
-            return self._mixup(images, targets, self.mixup, generator)
-        return images, targets
+        return images
 
-    def _mixup(
-        self, images: Tensor, targets: Tensor, alpha: float, generator: torch.Generator
+    def _answered(
+        self, images: Tensor, targets: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
+        """Mixup, which changes the answers too."""
+        alpha = self.mixup
+        if alpha is None:
+            return images, targets
         if targets.ndim == 1:
             if self.classes is None:
                 raise SpikedistillError("mixup needs to know the number of classes")
@@ -135,8 +166,9 @@ def augmentation(
     """The augmentation that a recipe describes; None for none.
 
     Args:
-        spec: some of `{crop: 4, flip: true, autoaugment: cifar10, cutout: 16, mixup: 0.2}`;
-            `cutout` may be `{length: 16, holes: 1}`; `null` or `false` switches one off.
+        spec: some of `{crop: 4, flip: true, autoaugment: cifar10, cutout: 16, mixup: 0.2}`, and
+            for event frames `{roll: 5, trivialaugment: snn}`; `cutout` may be
+            `{length: 16, holes: 1}`; `null` or `false` switches one off.
         classes: K, the number of classes, for Mixup.
         mean: of the data set; Cutout fills with it, which is zero after normalisation, as in the
             paper. Without it, black.
@@ -182,6 +214,12 @@ def _autoaugment(value: object) -> dict[str, Any]:
     return {"autoaugment": AutoAugment()}
 
 
+def _trivialaugment(value: object) -> dict[str, Any]:
+    if value != "snn":
+        raise _wrong("trivialaugment", value, "the policy's name, 'snn'")
+    return {"trivialaugment": SNNTrivialAugment()}
+
+
 def _cutout(value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         return {"cutout": _count("cutout", value)}
@@ -201,7 +239,9 @@ def _mixup(value: object) -> dict[str, Any]:
 _OPTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "crop": lambda value: {"crop": _count("crop", value)},
     "flip": _flip,
+    "roll": lambda value: {"roll": _count("roll", value)},
     "autoaugment": _autoaugment,
+    "trivialaugment": _trivialaugment,
     "cutout": _cutout,
     "mixup": _mixup,
 }

@@ -205,7 +205,7 @@ OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def _warp(images: Tensor, entries: dict[int, Any]) -> Tensor:
+def _warp(images: Tensor, entries: dict[int, Any], fill: float = GREY) -> Tensor:
     """Nearest-neighbour affine warp; `entries` of the map from a new pixel to the old one.
 
     The map is (x, y) -> (a x + b y + c, d x + e y + f) at pixel centres, entries 0..5 = a..f.
@@ -224,7 +224,7 @@ def _warp(images: Tensor, entries: dict[int, Any]) -> Tensor:
     inside = (column >= 0) & (column < W) & (row >= 0) & (row < H)
     place = (row.clamp(0, H - 1) * W + column.clamp(0, W - 1)).view(B, 1, H * W)
     warped = images.flatten(2).gather(2, place.expand(-1, images.shape[1], -1))
-    return torch.where(inside[:, None], warped.view_as(images), GREY)
+    return torch.where(inside[:, None], warped.view_as(images), fill)
 
 
 def _blend(other: Tensor, images: Tensor, share: Tensor) -> Tensor:

@@ -71,11 +71,22 @@ class DataSet:
     """Sentences to show once."""
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """C, H, W of one image."""
+    def sample_shape(self) -> tuple[int, ...]:
+        """C, H, W of one image; T, C, H, W of one sample that has time of its own."""
         if isinstance(self.train, Split):
             return tuple(self.train.images.shape[1:])
         return tuple(as_image(self.train[0][0]).shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """C, H, W of what a network sees at one step."""
+        return self.sample_shape[-3:]
+
+    @property
+    def frames(self) -> int | None:
+        """T, where a sample is frames `[T, C, H, W]`; None for images."""
+        shape = self.sample_shape
+        return shape[0] if len(shape) == 4 else None
 
 
 def labels_of(samples: Samples) -> Tensor | None:

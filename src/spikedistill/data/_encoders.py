@@ -1,4 +1,4 @@
-"""How an image becomes an input in time: direct, rate and latency coding."""
+"""How a sample becomes an input in time: direct, rate and latency coding, and event frames."""
 
 from __future__ import annotations
 
@@ -55,11 +55,48 @@ def latency(
     return spikes.to(inputs.dtype)
 
 
-_ENCODERS: dict[str, Encoder] = {"direct": direct, "rate": rate, "latency": latency}
+def frames(
+    inputs: Float[Tensor, "B *rest"], timesteps: int, generator: torch.Generator | None = None
+) -> Float[Tensor, "T B *rest"]:
+    """The frames of samples that have time of their own, `[B, T, C, H, W]`, one at each step.
+
+    Whoever runs one step sees the mean frame, `[1, B, C, H, W]`.
+
+    Raises:
+        SpikedistillError: if the samples are no frames, or are run for another number of steps.
+
+    Example:
+        >>> events = torch.zeros(2, 10, 2, 34, 34)
+        >>> frames(events, timesteps=10).shape, frames(events, timesteps=1).shape
+        (torch.Size([10, 2, 2, 34, 34]), torch.Size([1, 2, 2, 34, 34]))
+    """
+    if inputs.ndim != 5:
+        raise SpikedistillError(
+            f"encoder: frames takes samples of frames [T, C, H, W], and these are "
+            f"{list(inputs.shape[1:])}; choose encoder: direct for images"
+        )
+    if timesteps not in (1, inputs.shape[1]):
+        raise SpikedistillError(
+            f"the samples have {inputs.shape[1]} frames and the network was asked for {timesteps} "
+            f"steps; run it for {inputs.shape[1]} steps, or for 1 on the mean frame, or cut the "
+            f"recordings into {timesteps} frames (data.timesteps={timesteps}). The answer after "
+            "fewer steps stands in the table of a longer run"
+        )
+    if timesteps == 1:
+        return inputs.mean(1).unsqueeze(0)
+    return inputs.transpose(0, 1)
+
+
+_ENCODERS: dict[str, Encoder] = {
+    "direct": direct,
+    "rate": rate,
+    "latency": latency,
+    "frames": frames,
+}
 
 
 def encoder(name: str) -> Encoder:
-    """The encoder of a name: `direct`, `rate` or `latency`.
+    """The encoder of a name: `direct`, `rate`, `latency`, or `frames` for event data.
 
     Raises:
         SpikedistillError: if there is none of this name.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from spikedistill.data._dataset import DataSet, Split, count
 from spikedistill.data._registry import SHARE, _check_count
@@ -28,6 +32,8 @@ class Published:
     """C, H, W."""
     train: int
     test: int
+    timesteps: int | None = None
+    """T, for recordings of event cameras, where their options do not say another."""
 
 
 PUBLISHED = {
@@ -35,12 +41,28 @@ PUBLISHED = {
     "cifar100": Published(100, (3, 32, 32), 50_000, 10_000),
     "mnist": Published(10, (1, 28, 28), 60_000, 10_000),
     "fashion-mnist": Published(10, (1, 28, 28), 60_000, 10_000),
+    # not N-MNIST: small parts of it are in use, so the files are counted
+    "cifar10dvs": Published(10, (2, 128, 128), 9_000, 1_000, timesteps=10),
+    "dvsgesture": Published(11, (2, 128, 128), 1_176, 288, timesteps=16),
 }
 COARSE = 20
 """Classes of CIFAR-100 with `labels: coarse`."""
 
 
-def blank(name: str, rows: int, labels: str | None = None) -> DataSet | None:
+class Empty(Dataset[tuple[Tensor, int]]):
+    """Samples of zeros, for recordings: `shape` is T, C, H, W."""
+
+    def __init__(self, rows: int, shape: tuple[int, ...]) -> None:
+        self.targets, self.shape = [0] * rows, shape
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return torch.zeros(self.shape), 0
+
+
+def blank(name: str, rows: int, options: Mapping[str, Any] | None = None) -> DataSet | None:
     """A published data set as black images without meaning, `rows` of them to train on.
 
     It has the shape and the number of classes of the real one, whose files are not looked at.
@@ -49,13 +71,18 @@ def blank(name: str, rows: int, labels: str | None = None) -> DataSet | None:
     known = PUBLISHED.get(name)
     if known is None:
         return None
-    classes = COARSE if labels == "coarse" else known.classes
+    options = options or {}
+    classes = COARSE if options.get("labels") == "coarse" else known.classes
+    channels, *grid = known.shape
+    timesteps = options.get("timesteps") or known.timesteps
 
-    def split(size: int) -> Split:
+    def split(size: int) -> Split | Empty:
+        if timesteps is not None:
+            side = options.get("size")
+            return Empty(size, (timesteps, channels, *([side, side] if side else grid)))
         images = torch.zeros(size, *known.shape, dtype=torch.uint8)
         return Split(images, torch.zeros(size, dtype=torch.int64))
 
-    channels = known.shape[0]
     return DataSet(
         name,
         split(rows),
@@ -67,18 +94,27 @@ def blank(name: str, rows: int, labels: str | None = None) -> DataSet | None:
     )
 
 
-def sizes(name: str, valid: int | float | None, train_limit: int | None) -> Sizes:
+def sizes(
+    name: str,
+    valid: int | float | None,
+    train_limit: int | None,
+    options: Mapping[str, Any] | None = None,
+) -> Sizes:
     """The sizes of the splits of a published data set as `data_set` would make them.
 
     Raises:
         SpikedistillError: if `valid` or `train_limit` is impossible.
     """
     known = PUBLISHED[name]
+    total, tested = known.train, known.test
+    whole = (options or {}).get("split") == "random"  # the test samples too are drawn
+    if whole:
+        total, tested = total + tested, count(SHARE, total + tested)
     share = SHARE if valid is None else valid
-    _check_count("valid", share, known.train, at_least=0)
-    held = count(share, known.train)
-    train = known.train - held
+    _check_count("valid", share, total, at_least=0)
+    held = count(share, total)
+    train = total - held - whole * tested
     if train_limit is not None:
         _check_count("train_limit", train_limit, train, at_least=1)
         train = train_limit
-    return Sizes(train, held, known.test)
+    return Sizes(train, held, tested)

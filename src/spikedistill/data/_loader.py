@@ -17,7 +17,7 @@ from spikedistill.data._images import as_image
 from spikedistill.data._random import seeded
 
 Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
-"""Images in [0, 1] `[B, C, H, W]`, targets and a generator to new images and targets."""
+"""Images `[B, C, H, W]` in [0, 1] or event frames, targets and a generator to new ones."""
 
 
 class Loader:
@@ -130,8 +130,8 @@ class Loader:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on; nothing before is loaded.
 
-        Inputs are float32 in [0, 1], images in channels_last memory; `index` is the position of
-        each sample in the split.
+        Inputs are float32: images `[B, C, H, W]` in [0, 1] and in channels_last memory, or event
+        frames `[B, T, 2, H, W]`. `index` is the position of each sample in the split.
         """
         indices = self._indices(epoch)[start:]
         inputs = (
@@ -160,15 +160,19 @@ class Loader:
 
     def _load(self, indices: list[Tensor], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         # Without a generator a DataLoader draws a seed for its workers from the global state.
-        return iter(
-            DataLoader(
-                self.split,  # type: ignore[arg-type]
-                batch_sampler=[index.tolist() for index in indices],
-                num_workers=self.workers,
-                collate_fn=_collate,
-                generator=seeded("workers", self.seed, epoch),
-            )
+        batches = DataLoader(
+            self.split,  # type: ignore[arg-type]
+            batch_sampler=[index.tolist() for index in indices],
+            num_workers=self.workers,
+            collate_fn=_collate,
+            generator=seeded("workers", self.seed, epoch),
         )
+        try:
+            yield from batches
+        except SpikedistillError as fault:
+            # a worker hands over its whole traceback as text, the sentence last
+            sentence = str(fault).strip().rpartition(f"{SpikedistillError.__name__}: ")[2]
+            raise SpikedistillError(sentence) from None
 
 
 def _gather(split: Split, index: Tensor) -> tuple[Tensor, Tensor]:

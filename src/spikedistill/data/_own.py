@@ -97,6 +97,7 @@ def _statistics(
         images = train.images[probes].float() / 255
     else:
         images = torch.stack([as_image(train[i][0]) for i in probes])
+    images = images.flatten(0, -4)  # frames [N, T, C, H, W] count as images
     channels = images.transpose(0, 1).flatten(1)
     found = channels.mean(1), channels.std(1).clamp_min(1e-6)
     mean, std = (tuple(round(value, 4) for value in x.tolist()) for x in found)

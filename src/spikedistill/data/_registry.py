@@ -25,8 +25,9 @@ def names() -> tuple[str, ...]:
     """The data sets that are known by name: the public files of this package.
 
     Example:
-        >>> names()
-        ('cifar10', 'cifar100', 'digits', 'fashion-mnist', 'imagefolder', 'mnist')
+        >>> names()  # doctest: +NORMALIZE_WHITESPACE
+        ('cifar10', 'cifar100', 'cifar10dvs', 'digits', 'dvsgesture', 'fashion-mnist',
+         'imagefolder', 'mnist', 'nmnist')
     """
     found = pkgutil.iter_modules([str(Path(__file__).parent)])
     return tuple(

@@ -76,6 +76,35 @@ def build_data(entry: DataEntry, data_dir: str | Path | None, seed: int) -> Data
     )
 
 
+def check_inputs(data: DataSet, encoding: str, augment: Mapping[str, Any]) -> None:
+    """Refuse an encoder or an augmentation that is not made for the samples.
+
+    Raises:
+        SpikedistillError: if the samples are frames and something is for images, or otherwise.
+    """
+    if data.frames is not None and augment.get("autoaugment"):
+        raise SpikedistillError(
+            f"augment.autoaugment changes the colours of images, and a sample of {data.name} is "
+            f"{data.frames} frames of events; take augment.trivialaugment=snn"
+        )
+    if (data.frames is None) == (encoding != "frames"):
+        return
+    if data.frames is None:
+        raise SpikedistillError(
+            f"encoder: frames is for recordings of event cameras, and a sample of {data.name} is "
+            f"one image {list(data.sample_shape)}; choose encoder: direct (or rate, or latency)"
+        )
+    raise SpikedistillError(
+        f"a sample of {data.name} is {data.frames} frames {list(data.sample_shape)}, and encoder: "
+        f"{encoding} is for images; set encoder: frames"
+    )
+
+
+def as_images(inputs: Tensor) -> Tensor:
+    """Raw inputs as images `[N, C, H, W]`: frames `[B, T, C, H, W]` count one by one."""
+    return inputs.flatten(0, 1) if inputs.ndim == 5 else inputs
+
+
 @contextmanager
 def seeded(seed: int, *purpose: str) -> Iterator[None]:
     """Initial weights that depend on the seed and on what they are for, and on nothing else."""
@@ -96,7 +125,7 @@ class Workshop:
         facts: of the data.
         seed: of the run.
         data_dir: where weight files are looked for too.
-        images: a raw batch `[B, C, H, W]`, for twins' thresholds and for finding stages.
+        images: some images `[N, C, H, W]`, for twins' thresholds and for finding stages.
         trained: whether weight files are loaded; False where the state is loaded afterwards.
         say: gets the sentences that a user should read.
         networks: those that are there already, or were handed over from Python.

@@ -24,6 +24,7 @@ from spikedistill.recipes.build import (
     build_distiller,
     build_objective,
     build_specs,
+    check_inputs,
 )
 from spikedistill.recipes.cells import Cell, cells, settled
 from spikedistill.recipes.judge import machine
@@ -93,6 +94,7 @@ class Planner:
         self.recipe, self.works = recipe, dict[str, Work]()
         self.full_batches = dict[str, bool]()
         self.data, self.sizes = _material(recipe, data_dir)
+        check_inputs(self.data, recipe.encoder, recipe.augment)
         self.workshop = Workshop(
             recipe.networks,
             Facts.of(self.data),
@@ -104,7 +106,7 @@ class Planner:
         )
 
     def distiller(self, cell: Cell, networks: Mapping[str, nn.Module], images: Any) -> Distiller:
-        """All that runs in a cell, for a raw batch `[B, C, H, W]`."""
+        """All that runs in a cell, for a raw batch `[B, ...]`."""
         specs = build_specs(cell.phase.roles, networks, images, self.recipe.encoder, self.data)
         objective = build_objective(cell.losses, specs, self.recipe.seed)
         return build_distiller(cell.phase.roles, networks, objective, self.recipe.encoder)
@@ -121,8 +123,9 @@ class Planner:
             loops = compile_is_on() and settings.compile != "off"
             with on_paper(), compiling(False):
                 paper = {name: imitation(network) for name, network in networks.items()}
-                images = torch.zeros(settings.batch_size, *self.data.shape)
-                images = images.contiguous(memory_format=torch.channels_last)
+                images = torch.zeros(settings.batch_size, *self.data.sample_shape)
+                if images.ndim == 4:
+                    images = images.contiguous(memory_format=torch.channels_last)
                 distiller = self.distiller(cell, paper, images)
                 emptied(distiller)
                 if settings.checkpoint == "stage":
@@ -220,9 +223,9 @@ def _material(recipe: Recipe, data_dir: Path | str | None) -> tuple[DataSet, Siz
     entry = recipe.data
     largest = max(recipe.settings(phase).batch_size for phase in recipe.phases)
     if entry.kind == "name":
-        data = blank(entry.name, TIMED_BATCHES * largest, entry.options.get("labels"))
+        data = blank(entry.name, TIMED_BATCHES * largest, entry.options)
         if data is not None:
-            return data, sizes(entry.name, entry.valid, entry.train_limit)
+            return data, sizes(entry.name, entry.valid, entry.train_limit, entry.options)
     data = build_data(entry, data_dir, recipe.seed)
     return data, Sizes(*(length(split) for split in (data.train, data.valid, data.test)))
 

@@ -21,10 +21,12 @@ from spikedistill.recipes import judge
 from spikedistill.recipes.build import (
     Facts,
     Workshop,
+    as_images,
     build_data,
     build_distiller,
     build_objective,
     build_specs,
+    check_inputs,
 )
 from spikedistill.recipes.cells import Cell, cells, default_folder, settled
 from spikedistill.recipes.judge import machine
@@ -133,6 +135,7 @@ class _Run:
         recipe = self.recipe
         if self.data is None:
             self.data = build_data(recipe.data, self.data_dir, recipe.seed)
+        check_inputs(self.data, recipe.encoder, recipe.augment)
         for note in self.data.notes:
             self.progress.say(f"note: {note}")
         self.workshop = Workshop(
@@ -140,7 +143,7 @@ class _Run:
             Facts.of(self.data),
             recipe.seed,
             self.data_dir,
-            images=next(Loader(self.data.train, 16).epoch(0)).inputs,
+            images=as_images(next(Loader(self.data.train, 16).epoch(0)).inputs),
             say=self.progress.say,
             networks=dict(self.given or {}),
         )

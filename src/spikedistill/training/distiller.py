@@ -29,11 +29,11 @@ def describe(name: str, role: Role, images: Tensor, encoder: Encoder = direct) -
         images: one raw batch `[B, ...]`, of the size that training will use.
         encoder: how raw inputs become steps.
     """
-    network, taps = role.network, usable_taps(role.network, images)
-    tapped = Tapped(network, taps)
+    network = role.network
+    encoded = encoder(images, role.timesteps, torch.Generator().manual_seed(0))
+    tapped = Tapped(network, usable_taps(network, encoded[0]))
     try:
         with torch.no_grad(), evaluation(network):
-            encoded = encoder(images, role.timesteps, torch.Generator().manual_seed(0))
             outputs, values = tapped(encoded, role.timesteps)
     finally:
         tapped.close()
@@ -144,10 +144,11 @@ class Distiller(nn.Module):
         for name, role in self.roles.items():
             if not role.record:
                 continue
-            if self.encoder not in (encoder("direct"), encoder("latency")):
+            if self.encoder not in map(encoder, ("direct", "latency", "frames")):
                 raise SpikedistillError(
                     f"the role {name!r} is to be recorded, and the encoder draws its input anew "
-                    "each time; choose encoder: direct or latency, or set record: false for it"
+                    "each time; choose encoder: direct, latency or (for event data) frames, or set "
+                    "record: false for it"
                 )
             if self._learning[self.place[name]]:
                 raise SpikedistillError(

@@ -1,0 +1,82 @@
+"""Frames kept on disk, so that the events of a recording are counted once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from spikedistill.core.files import put
+
+FOLDER = "frames-cache"
+LAYOUT = 1
+"""Of the files of the cache and of how events are read; another number makes all frames anew."""
+_log = logging.getLogger(__name__)
+
+
+class FrameCache:
+    """One file of whole numbers for each recording, named after what it was made from.
+
+    It lies in `frames-cache` beside the data set where that folder can be written to, else in the
+    user's cache folder (`XDG_CACHE_HOME`, or `~/.cache`). A file is a plain `.npy` with a check
+    sum behind it; what is damaged or incomplete counts as not there.
+
+    Args:
+        data: the folder of the data set.
+        name: of the data set.
+        form: what the frames depend on beside the recording, as text.
+    """
+
+    def __init__(self, data: Path, name: str, form: str) -> None:
+        self.data = data
+        self.folder = cache_folder(data) / name / form
+
+    def path(self, sources: Sequence[Path], part: int) -> Path:
+        """Where the frames of one part of a recording lie.
+
+        The name holds the place, size and time of change of every source file.
+        """
+        facts = [LAYOUT, part]
+        for source in sources:
+            state = source.stat()
+            facts += [source.relative_to(self.data), state.st_size, state.st_mtime_ns]
+        digest = hashlib.sha256("\n".join(map(str, facts)).encode()).hexdigest()
+        return self.folder / f"{sources[0].stem}-{part}-{digest[:16]}.npy"
+
+    def load(self, path: Path) -> np.ndarray | None:
+        """Kept frames; None where there are none that can be trusted."""
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        body, sum_ = content[:-4], content[-4:]
+        if zlib.crc32(body).to_bytes(4, "little") != sum_:
+            return None
+        return np.load(io.BytesIO(body), allow_pickle=False)
+
+    def store(self, path: Path, frames: np.ndarray) -> None:
+        """Keep frames; a disk that takes no more costs time only, and one line in the log."""
+        buffer = io.BytesIO()
+        np.save(buffer, frames, allow_pickle=False)
+        body = buffer.getvalue()
+        content = body + zlib.crc32(body).to_bytes(4, "little")
+        try:
+            put(path, lambda partial: partial.write_bytes(content))
+        except OSError as fault:
+            _log.warning("frames are not kept and will be made again each time: %s", fault)
+
+
+def cache_folder(data: Path) -> Path:
+    """Where the frames of the data sets in a folder are kept."""
+    own = data.parent / FOLDER
+    if os.access(own if own.exists() else data.parent, os.W_OK):
+        return own
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    digest = hashlib.sha256(str(data.parent).encode()).hexdigest()[:8]
+    return base / "spikedistill" / f"{FOLDER}-{digest}"
