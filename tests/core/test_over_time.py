@@ -72,6 +72,16 @@ def test_the_stem_runs_every_step_where_a_path_goes_round_the_neuron():
     assert network.stem.seen == 8
 
 
+def test_frames_lead_with_the_batch_in_the_ordinary_module():
+    network = chain().eval()
+    samples = torch.rand(2, 3, 1, 4, 4) * 2  # B, T, C, H, W
+    outputs = run_folded(network, samples.transpose(0, 1), 3)
+    assert torch.equal(OverTime(network, 3)(samples), outputs.mean(0))
+    assert torch.equal(OverTime(network, 1)(samples), OverTime(network, 1)(samples.mean(1)))
+    with pytest.raises(SpikedistillError, match="have 3 time steps and the network was asked for"):
+        OverTime(network, 4)(samples)
+
+
 def test_inputs_with_time_of_their_own_are_not_expanded():
     network = chain()
     frames = torch.rand(3, 2, 1, 4, 4)

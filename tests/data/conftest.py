@@ -117,3 +117,85 @@ def compress(path: Path) -> Path:
 @pytest.fixture
 def pack():
     return compress
+
+
+@dataclasses.dataclass(frozen=True)
+class EventFiles:
+    """Writes events `t, x, y, p` in the public formats."""
+
+    def random(self, count: int, side: int = 34, seed: int = 0, duration: int = 300_000):
+        """Arrays of events in the order of time."""
+        draw = np.random.default_rng(seed)
+        t = np.sort(draw.integers(0, duration, count))
+        return t, *(draw.integers(0, high, count) for high in (side, side, 2))
+
+    def bin(self, t, x, y, p) -> bytes:
+        """N-MNIST."""
+        rows = np.stack([x, y, p << 7 | t >> 16, t >> 8 & 255, t & 255], 1)
+        return rows.astype(np.uint8).tobytes()
+
+    def aedat2(self, t, x, y, p, header=b"#!AER-DAT2.0\r\n# Timestamps tick is 1 us\r\n") -> bytes:
+        """CIFAR10-DVS."""
+        address = (127 - x) << 8 | (127 - y) << 1 | (1 - p)
+        return header + np.stack([address, t], 1).astype(">u4").tobytes()
+
+    def aedat31(self, t, x, y, p, packet=100, kind=1, overflow=0, valid=None) -> bytes:
+        """DVS128 Gesture."""
+        valid = np.ones_like(t) if valid is None else valid
+        words = np.stack([x << 17 | y << 2 | p << 1 | valid, t], 1).astype("<u4")
+        content = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 1: DVS128\r\n#!END-HEADER\r\n"
+        for start in range(0, len(t), packet):
+            part = words[start : start + packet]
+            n = len(part)
+            content += struct.pack("<hhiiiiii", kind, 1, 8, 4, overflow, n, n, n) + part.tobytes()
+        return content
+
+
+@pytest.fixture
+def event_files(monkeypatch, tmp_path):
+    """The writer; frames are kept below the test's own folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return EventFiles()
+
+
+@pytest.fixture
+def small_nmnist(tmp_path, event_files):
+    """An N-MNIST of 10 x 6 + 10 x 2 recordings; returns the root."""
+    for name, each in (("Train", 6), ("Test", 2)):
+        for digit in range(10):
+            folder = tmp_path / "N-MNIST" / name / str(digit)
+            folder.mkdir(parents=True)
+            for i in range(each):
+                events = event_files.random(200 + i, seed=10 * i + digit)
+                (folder / f"{digit}{i:04}.bin").write_bytes(event_files.bin(*events))
+    return tmp_path
+
+
+@pytest.fixture
+def small_cifar10dvs(tmp_path, event_files):
+    """A CIFAR10-DVS of samples 0, 2, 10, 899, 900 and 999 of every class; returns the root."""
+    for label, name in enumerate(cifar10.CLASSES):
+        folder = tmp_path / "CIFAR10-DVS" / name
+        folder.mkdir(parents=True)
+        for number in (0, 2, 10, 899, 900, 999):
+            events = event_files.random(300, 128, seed=1000 * label + number)
+            path = folder / f"cifar10_{name}_{number}.aedat"
+            path.write_bytes(event_files.aedat2(*events))
+    return tmp_path
+
+
+@pytest.fixture
+def small_gesture(tmp_path, event_files):
+    """A DVS128 Gesture of 2 + 1 recordings of 11 gestures each; returns the root."""
+    folder = tmp_path / "DvsGesture"
+    folder.mkdir()
+    names = [f"user0{i}_led" for i in (1, 2, 3)]
+    for seed, name in enumerate(names):
+        events = event_files.random(5000, 128, seed=seed, duration=1_200_000)
+        (folder / f"{name}.aedat").write_bytes(event_files.aedat31(*events))
+        rows = [f"{k},{100_000 * k},{100_000 * k + 80_000}" for k in range(1, 12)]
+        lines = ["class,startTime_usec,endTime_usec", *rows]
+        (folder / f"{name}_labels.csv").write_text("\n".join(lines) + "\n")
+    (folder / "trials_to_train.txt").write_text("".join(f"{n}.aedat\n" for n in names[:2]))
+    (folder / "trials_to_test.txt").write_text(f"{names[2]}.aedat\n\n")
+    return tmp_path

@@ -118,9 +118,42 @@ def test_nothing_asked_for_is_nothing():
         ({"cutout": {"size": 16}}, "cutout"),
         ({"cutout": {"length": 0}}, "cutout length"),
         ({"mixup": 0}, "above 0, not 0"),
+        ({"roll": 0}, "roll: expected is a whole number of at least 1, not 0"),
+        ({"trivialaugment": "wide"}, "the policy's name, 'snn', not 'wide'"),
         ({"mixup": "a"}, "mixup"),
     ],
 )
 def test_bad_specs_get_sentences(spec, sentence):
     with pytest.raises(SpikedistillError, match=sentence):
         augmentation(spec)
+
+
+FRAMES = {"flip": True, "roll": 3, "crop": 2, "trivialaugment": "snn", "cutout": 4}
+
+
+@pytest.mark.parametrize("spec", [{key: FRAMES[key]} for key in FRAMES] + [FRAMES])
+def test_all_frames_of_a_sample_are_changed_alike(spec):
+    still = images(64, 2, 12, 12)
+    frames = still[:, None].repeat(1, 5, 1, 1, 1)
+    changed, _ = run(spec, frames)
+    alone, _ = run(spec, still)
+    assert changed.shape == frames.shape and not torch.equal(changed, frames)
+    for t in range(5):
+        assert torch.equal(changed[:, t], alone)
+
+
+def test_roll_draws_every_shift_per_image():
+    dots = torch.zeros(2000, 1, 7, 7)
+    dots[:, :, 3, 3] = 1
+    moved, _ = run({"roll": 2}, dots)
+    places = moved.flatten(1).argmax(1)
+    assert (moved.flatten(1).sum(1) == 1).all()
+    assert len(places.unique()) == 25 and places.bincount().max() < 130  # 80 expected
+
+
+def test_mixup_mixes_frames():
+    frames, labels = torch.rand(6, 3, 2, 4, 4), torch.arange(6)
+    mixed, targets = run({"mixup": 0.5}, frames, labels, classes=6)
+    assert mixed.shape == frames.shape
+    # the targets say who was mixed with whom, and how much
+    assert torch.allclose(mixed, torch.einsum("bk,k...->b...", targets, frames), atol=1e-6)

@@ -39,5 +39,6 @@ def test_labels_are_found_where_torch_data_sets_keep_them():
     data.targets = [3, 2, 1, 0]
     assert labels_of(data).tolist() == [3, 2, 1, 0]
     assert labels_of(Subset(data, [2, 0])).tolist() == [1, 3]
+    assert labels_of(Subset(data, [])).tolist() == []
     data.targets = [0.5] * 4
     assert labels_of(data) is None

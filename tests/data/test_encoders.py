@@ -42,3 +42,25 @@ def test_latency_fires_once_and_bright_pixels_first():
 def test_an_unknown_encoder_gets_a_sentence():
     with pytest.raises(SpikedistillError, match="did you mean 'direct'"):
         encoder("dierct")
+
+
+def test_frames_are_shown_one_by_one_or_as_their_mean():
+    samples = torch.rand(2, 3, 2, 4, 4)  # B, T, C, H, W
+    shown = encoder("frames")(samples, 3)
+    assert shown.shape == (3, 2, 2, 4, 4)
+    assert all(torch.equal(shown[t, b], samples[b, t]) for t in range(3) for b in range(2))
+    mean = encoder("frames")(samples, 1)
+    assert mean.shape == (1, 2, 2, 4, 4)
+    assert torch.allclose(mean[0, 1], (samples[1, 0] + samples[1, 1] + samples[1, 2]) / 3)
+
+
+@pytest.mark.parametrize(
+    "shape, timesteps, sentence",
+    [
+        ((2, 10, 2, 4, 4), 4, "have 10 frames and the network was asked for 4 steps"),
+        ((2, 3, 4, 4), 3, r"takes samples of frames .* these are \[3, 4, 4\]"),
+    ],
+)
+def test_frames_for_other_steps_or_images_get_a_sentence(shape, timesteps, sentence):
+    with pytest.raises(SpikedistillError, match=sentence):
+        encoder("frames")(torch.zeros(shape), timesteps)

@@ -28,8 +28,31 @@ def test_blank_data_have_the_published_shape(
     assert length(data.train) == 7 and len(data.mean) == len(data.std) == shape[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "shape"),
+    [
+        ("cifar10dvs", {}, (10, 2, 128, 128)),
+        ("cifar10dvs", {"size": 48, "timesteps": 4}, (4, 2, 48, 48)),
+        ("dvsgesture", {"timesteps": 20}, (20, 2, 128, 128)),
+    ],
+)
+def test_blank_recordings_have_frames(
+    name: str, options: dict[str, int], shape: tuple[int, ...]
+) -> None:
+    data = blank(name, 3, options)
+    assert data is not None and data.sample_shape == shape and data.frames == shape[0]
+    assert length(data.train) == 3 and len(data.mean) == 2
+
+
+def test_sizes_where_the_test_samples_are_drawn() -> None:
+    drawn = sizes("cifar10dvs", 0.1, None, {"split": "random"})
+    assert (drawn.train, drawn.valid, drawn.test) == (8_000, 1_000, 1_000)
+    named = sizes("cifar10dvs", 0.1, None, {"split": "last900"})
+    assert (named.train, named.valid, named.test) == (8_100, 900, 1_000)
+
+
 def test_what_only_the_files_know_is_not_guessed() -> None:
-    assert blank("imagefolder", 7) is None and blank("digits", 7) is None
+    assert all(blank(name, 7) is None for name in ("imagefolder", "digits", "nmnist"))
 
 
 def test_sizes_of_the_splits() -> None:

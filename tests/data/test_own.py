@@ -26,6 +26,7 @@ class Stream(IterableDataset):
     def __iter__(self): return iter([])
 
 def one(count): return Shapes(count)
+def frames(): return TensorDataset(torch.rand(60, 3, 2, 4, 4) * 2, torch.arange(60) % 3)
 def pair(): return Shapes(30), Shapes(9)
 def three(): return Shapes(30), Shapes(6), Shapes(9)
 def mapping(): return {"train": Shapes(30), "test": Shapes(9), "classes": "abc",
@@ -49,6 +50,15 @@ def here(tmp_path, monkeypatch):
 
 def own(name, **options):
     return data_set({"call": f"their_data:{name}", **options})
+
+
+@pytest.mark.usefixtures("here")
+def test_samples_may_be_frames():
+    data = own("frames")
+    assert (data.frames, data.shape, data.sample_shape) == (3, (2, 4, 4), (3, 2, 4, 4))
+    # uniform from 0 to 2: mean 1, deviation 2 / sqrt(12), for each of the two channels
+    assert data.mean == pytest.approx((1, 1), abs=0.05)
+    assert data.std == pytest.approx((0.577, 0.577), abs=0.05)
 
 
 @pytest.mark.usefixtures("here")

@@ -10,6 +10,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch
+from spikedistill.data import encoder
 from spikedistill.methods.cross_entropy import CrossEntropy
 from spikedistill.methods.logit_kd import LogitKD
 from spikedistill.methods.sastc import SASTC
@@ -169,3 +170,36 @@ def test_a_recorded_role_answers_from_memory_in_training_and_afresh_in_evaluatio
     assert len(runs) == 2
     distiller.eval()(batch)
     assert len(runs) == 3
+
+
+def test_a_spec_of_frames_and_a_role_that_is_recorded_on_them():
+    frames = torch.rand(8, 3, 2, 8, 8)
+    torch.manual_seed(0)
+    student, teacher = (digits(x, channels=2, width=0.25) for x in (LIF(v_threshold=0.5), nn.ReLU))
+    roles = {
+        "student": Role(student, 3, trainable=True),
+        "teacher": Role(teacher, record=True),
+        "watcher": Role(teacher, 3),
+    }
+    code = encoder("frames")
+    specs = {name: describe(name, role, frames, code) for name, role in roles.items()}
+    assert [spec.shape("stage1") for spec in specs.values()] == [
+        (3, 8, 4, 8, 8), (1, 8, 4, 8, 8), (3, 8, 4, 8, 8),
+    ]  # fmt: skip
+    terms = [
+        Term("ce", CrossEntropy(specs["student"]), guide=None),
+        Term("kd", LogitKD(specs["student"], specs["teacher"])),
+        Term("mean", LogitKD(specs["student"], specs["watcher"], time="steps"), guide="watcher"),
+    ]
+    distiller = Distiller(roles, Objective(terms), code)
+    distiller.record(8)
+    batch = Batch(frames, torch.arange(8) % 4, torch.arange(8))
+    first, again = (distiller(batch)[1] for _ in range(2))
+    assert first["kd"].item() == pytest.approx(again["kd"].item(), abs=1e-6)
+    assert distiller.outputs["teacher"].shape == (1, 8, 10)
+    with torch.no_grad():
+        expected = teacher.eval()(frames.mean(1))
+    assert torch.allclose(distiller.outputs["teacher"][0], expected, atol=1e-6)
+    with torch.no_grad():
+        one_by_one = torch.stack([teacher(frames[:, t]) for t in range(3)])
+    assert torch.allclose(distiller.outputs["watcher"], one_by_one, atol=1e-5)

@@ -98,7 +98,7 @@ def labels_of(samples: Samples) -> Tensor | None:
         return samples.labels
     if isinstance(samples, Subset):
         inner = labels_of(samples.dataset)
-        return None if inner is None else inner[torch.as_tensor(samples.indices)]
+        return None if inner is None else inner[torch.as_tensor(samples.indices, dtype=torch.long)]
     for name in ("targets", "labels"):
         try:
             found = torch.as_tensor(getattr(samples, name, None))

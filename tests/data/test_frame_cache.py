@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from spikedistill.data._frame_cache import FrameCache, cache_folder
+
+
+@pytest.fixture
+def place(tmp_path):
+    source = tmp_path / "set" / "a.bin"
+    source.parent.mkdir()
+    source.write_bytes(b"12345")
+    cache = FrameCache(source.parent, "name", "5-by-number")
+    return cache, source, cache.path([source], 0)
+
+
+FRAMES = np.arange(2 * 2 * 3 * 3, dtype=np.uint8).reshape(2, 2, 3, 3)
+
+
+def test_what_is_kept_comes_back(place, tmp_path):
+    cache, _, path = place
+    assert cache.load(path) is None
+    cache.store(path, FRAMES)
+    assert np.array_equal(cache.load(path), FRAMES)
+    assert path.is_relative_to(tmp_path / "frames-cache" / "name" / "5-by-number")
+    assert np.array_equal(np.load(path, allow_pickle=False), FRAMES)  # a plain .npy
+    assert [other.name for other in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", "cut", "flip"])
+def test_a_damaged_file_counts_as_not_there(place, damage):
+    cache, _, path = place
+    cache.store(path, FRAMES)
+    whole = path.read_bytes()
+    broken = {"cut": whole[:-9], "flip": whole[:150] + b"\xff" + whole[151:]}.get(damage, damage)
+    path.write_bytes(broken)
+    assert cache.load(path) is None
+
+
+def test_another_file_has_another_place(place):
+    cache, source, path = place
+    assert cache.path([source], 1) != path
+    source.write_bytes(b"123456")
+    longer = cache.path([source], 0)
+    os.utime(source, (1, 1))
+    assert len({path, longer, cache.path([source], 0)}) == 3
+
+
+def test_a_folder_that_cannot_be_written_to_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "mine"))
+    found = cache_folder(tmp_path / "data" / "N-MNIST")
+    assert found.is_relative_to(tmp_path / "mine" / "spikedistill")
+    assert found != cache_folder(tmp_path / "other" / "N-MNIST")
+
+
+def test_a_disk_that_takes_no_more_costs_time_only(place, monkeypatch, caplog):
+    cache, _, path = place
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    cache.store(path, FRAMES)
+    assert cache.load(path) is None and "disk full" in caplog.text

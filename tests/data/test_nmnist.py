@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.data import Loader, data_set
+from spikedistill.data._frames import integrate
+from spikedistill.data._nmnist_bin import read
+
+
+def test_splits_labels_and_frames(small_nmnist):
+    data = data_set("nmnist", small_nmnist, timesteps=4, valid=10)
+    assert (len(data.train), len(data.valid), len(data.test)) == (50, 10, 20)
+    assert (data.frames, data.shape, data.sample_shape) == (4, (2, 34, 34), (4, 2, 34, 34))
+    assert data.classes == tuple("0123456789")
+    assert (data.mean, data.std) == ((0, 0), (1, 1))
+    frames, label = data.test[5]
+    path = small_nmnist / "N-MNIST/Test/2/20001.bin"
+    expected = integrate(read(path, (34, 34)), 4, "number", (34, 34))
+    assert label == 2 and torch.equal(frames, torch.from_numpy(expected).float())
+    assert frames.sum() == 201  # every event once
+
+
+def test_splits_are_stratified_and_a_function_of_the_seed(small_nmnist):
+    one, two, other = (data_set("nmnist", small_nmnist, seed=s, valid=10) for s in (0, 0, 1))
+    indices = [data.valid.indices for data in (one, two, other)]
+    assert indices[0] == indices[1] != indices[2]
+    labels = torch.tensor([one.valid[i][1] for i in range(10)])
+    assert labels.sort().values.tolist() == list(range(10))
+
+
+def test_batches_lead_with_the_batch(small_nmnist):
+    data = data_set("nmnist", small_nmnist, timesteps=3, size=17)
+    batch = next(Loader(data.train, 8).epoch(0))
+    assert batch.inputs.shape == (8, 3, 2, 17, 17) and batch.targets.dtype == torch.long
+
+
+def test_a_part_of_the_set_is_noted(small_nmnist):
+    data = data_set("nmnist", small_nmnist)
+    assert "holds 60 + 20 of 60,000 + 10,000 recordings" in data.notes[0]
+    assert set(data.hashes) == {"Train", "Test"}
+
+
+def test_a_missing_set_gets_a_sentence(tmp_path):
+    with pytest.raises(SpikedistillError) as caught:
+        data_set("nmnist", tmp_path)
+    for fact in (str(tmp_path / "N-MNIST" / "Train"), "garrickorchard.com", "--data-dir"):
+        assert fact in str(caught.value)
+
+
+def test_an_empty_split_gets_a_sentence(tmp_path):
+    (tmp_path / "N-MNIST/Train/0").mkdir(parents=True)
+    with pytest.raises(SpikedistillError, match=r"N-MNIST is incomplete: .*Train/0/.* found 0"):
+        data_set("nmnist", tmp_path)
+
+
+def test_a_truncated_recording_gets_its_sentence(small_nmnist):
+    path = small_nmnist / "N-MNIST/Test/0/00000.bin"
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(SpikedistillError, match=r"00000.bin is truncated"):
+        data_set("nmnist", small_nmnist).test[0]
+
+
+@pytest.mark.parametrize(
+    "options, sentence",
+    [({"split_by": "count"}, "split_by cannot be 'count'"), ({"frames": 3}, "no option 'frames'")],
+)
+def test_bad_options_get_sentences(small_nmnist, options, sentence):
+    with pytest.raises(SpikedistillError, match=sentence):
+        data_set("nmnist", small_nmnist, **options)
+
+
+@pytest.mark.data
+def test_the_real_recordings(data_dir):
+    try:
+        data = data_set("nmnist", data_dir, timesteps=5)
+    except SpikedistillError as problem:
+        pytest.skip(str(problem))
+    frames = torch.stack([data.test[i][0] for i in range(0, len(data.test), 10)])
+    per_frame = frames.sum((2, 3, 4))
+    # equal numbers of events, the last frame with up to T - 1 more
+    assert (per_frame[:, :-1] == per_frame[:, :1]).all()
+    assert ((per_frame[:, -1] - per_frame[:, 0]) < 5).all()
+    # the digit moves: the middle of the image has most events, the border hardly any
+    where = frames.sum((0, 1, 2))
+    assert where[10:24, 10:24].mean() > 5 * where[:2].mean()
