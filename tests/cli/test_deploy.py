@@ -68,6 +68,7 @@ def test_a_network_that_sees_encoded_inputs(spike: Any, finished: Path, tmp_path
     for name in ("model.json", "model.safetensors"):
         (tmp_path / name).write_bytes((finished / name).read_bytes())
     card = json.loads((tmp_path / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps({**card, "encoder": "rate"}))
-    done = spike("deploy", tmp_path)
-    assert done.code == 1 and "with rate coding" in done.err
+    for encoder, sentence in (("rate", "with rate coding"), ("frames", "on event frames")):
+        (tmp_path / "model.json").write_text(json.dumps({**card, "encoder": encoder}))
+        done = spike("deploy", tmp_path)
+        assert done.code == 1 and sentence in done.err

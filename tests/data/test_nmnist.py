@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import pytest
 import torch
+import yaml
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.data import Loader, data_set
 from spikedistill.data._frames import integrate
 from spikedistill.data._nmnist_bin import read
+from spikedistill.functional.compiled import compiling
+from spikedistill.models.digits import digits
+from spikedistill.recipes.api import distill
+from spikedistill.recipes.judge import judge_saved
+from spikedistill.recipes.run import start
+from spikedistill.recipes.schema import parse
 
 
 def test_splits_labels_and_frames(small_nmnist):
@@ -69,6 +76,48 @@ def test_a_truncated_recording_gets_its_sentence(small_nmnist):
 def test_bad_options_get_sentences(small_nmnist, options, sentence):
     with pytest.raises(SpikedistillError, match=sentence):
         data_set("nmnist", small_nmnist, **options)
+
+
+TWIN = """
+name: twin
+data: {name: nmnist, timesteps: 3, size: 16}
+augment: {roll: 2, trivialaugment: snn}
+encoder: frames
+networks:
+  teacher: {model: digits, width: 0.25}
+  student: {twin_of: teacher, neuron: lif, thresholds: data}
+training: {epochs: 1, batch_size: 16, precision: fp32, compile: "off"}
+phases:
+  - name: teacher
+    roles: {teacher: {network: teacher, timesteps: 3, trainable: true}}
+    losses: [cross_entropy: {learner: teacher}]
+  - roles:
+      student: {network: student, timesteps: 3, trainable: true}
+      teacher: {network: teacher, timesteps: 3}
+    losses: [cross_entropy, logit_kd: {time: steps}, sastc: {weight: 10.0}]
+"""
+
+
+def test_a_twin_learns_from_an_ann_on_every_frame(small_nmnist, tmp_path):
+    result = start(parse(yaml.safe_load(TWIN)), tmp_path / "run", small_nmnist)
+    assert [len(row["accuracy"]) for row in result["rows"]] == [3, 3]
+    with pytest.raises(SpikedistillError, match="have 3 frames and the network was asked for 2"):
+        judge_saved(tmp_path / "run", small_nmnist, timesteps=2)
+    assert judge_saved(tmp_path / "run", small_nmnist, timesteps=1)["timesteps"] == 1
+
+
+def test_distillation_in_one_call(small_nmnist, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPIKEDISTILL_DATA", str(small_nmnist))
+    data = {"name": "nmnist", "timesteps": 2, "size": 16}
+    student = {"model": "digits", "width": 0.25, "activation": "lif"}
+    with compiling(False):
+        result = distill(
+            digits(channels=2, width=0.25), student, data, timesteps=2, epochs=1,
+            out=tmp_path / "run", encoder="frames", quiet=True, batch_size=16, precision="fp32",
+            losses=["logit_kd"],
+        )  # fmt: skip
+    frames = torch.stack([data_set("nmnist", timesteps=2, size=16).test[i][0] for i in range(3)])
+    assert result.network(frames).shape == (3, 10)
 
 
 @pytest.mark.data

@@ -7,11 +7,20 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.utils.data import TensorDataset
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.spec import Spec
+from spikedistill.data import DataSet
 from spikedistill.recipes import files
-from spikedistill.recipes.build import Facts, Workshop, build_objective, find_weights
+from spikedistill.recipes.build import (
+    Facts,
+    Workshop,
+    as_images,
+    build_objective,
+    check_inputs,
+    find_weights,
+)
 from spikedistill.recipes.entries import read_loss, read_network
 from spikedistill.recipes.rebuild import rebuild
 from spikedistill.recipes.run import start
@@ -109,6 +118,42 @@ def test_thresholds_of_a_twin_are_set_from_the_data() -> None:
         teacher.eval()(made.images)
     threshold = twin.get_submodule("network.layer1.2").threshold
     assert threshold.item() == pytest.approx(seen[0].max().item(), rel=1e-5)
+
+
+def test_thresholds_from_frames_look_at_every_frame() -> None:
+    frames = torch.rand(4, 3, 1, 8, 8)
+    assert torch.equal(as_images(frames)[4], frames[1, 1])
+    assert as_images(frames[:, 0]).shape == (4, 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "encoding", "augment", "sentence"),
+    [
+        (
+            (1, 8, 8),
+            "frames",
+            {},
+            r"a sample of d is one image \[1, 8, 8\]; choose encoder: direct",
+        ),
+        ((5, 2, 8, 8), "direct", {}, r"5 frames \[5, 2, 8, 8\], and encoder: direct is for images"),
+        ((5, 2, 8, 8), "rate", {}, "set encoder: frames"),
+        ((5, 2, 8, 8), "frames", {"autoaugment": "cifar10"}, "augment.trivialaugment=snn"),
+    ],
+)
+def test_what_is_not_made_for_the_samples_is_refused(
+    shape: tuple[int, ...], encoding: str, augment: dict[str, Any], sentence: str
+) -> None:
+    samples = TensorDataset(torch.zeros(4, *shape), torch.zeros(4))
+    data = DataSet("d", samples, samples, samples, ("a", "b"), (0.0,), (1.0,))
+    with pytest.raises(SpikedistillError, match=sentence):
+        check_inputs(data, encoding, augment)
+
+
+def test_what_is_made_for_the_samples_passes() -> None:
+    for shape, encoding in (((1, 8, 8), "rate"), ((5, 2, 8, 8), "frames")):
+        samples = TensorDataset(torch.zeros(4, *shape), torch.zeros(4))
+        data = DataSet("d", samples, samples, samples, ("a", "b"), (0.0,), (1.0,))
+        check_inputs(data, encoding, {"flip": True, "autoaugment": None})
 
 
 def test_a_losses_first_parameters_do_not_depend_on_its_neighbours() -> None:

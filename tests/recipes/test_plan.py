@@ -164,3 +164,21 @@ def test_a_fixed_attention_keeps_the_last_batch() -> None:
     student["losses"] = [{"sastc": {"attention": "uniform", "projector": "shared"}}]
     [row] = plan(parse(given | {"phases": [student]}), measure=None)["cells"]
     assert row["steps"] == row["epochs"] * 4  # 64 + 64 + 64 + 8
+
+
+def test_frames_run_through_the_first_layer_at_every_step(tmp_path: Path) -> None:
+    sizes = ["data.size=16", "data.timesteps=3", "training.batch_size=8", FP32]
+    widths = ["networks.teacher.width=0.0625", "networks.student.width=0.0625"]
+    steps = ["phases.student.roles.student.timesteps=3", "phases.student.compare={}",
+             "phases.student.losses=[cross_entropy]"]  # fmt: skip
+    recipe = load("cifar10dvs-sastc", [*sizes, *widths, *steps])
+    found = plan(recipe, tmp_path, measure=None)  # the files need not be there
+    assert found["data"] == {"name": "cifar10dvs", "train": 8100, "valid": 900, "test": 1000}
+    rows = {row["cell"]: row for row in found["cells"]}
+    # VGG-11 of SASTC at width 1/16: 4 to 32 channels, every second convolution halves the grid
+    convolutions = [(2, 4, 16), (4, 8, 8), (8, 16, 8), (16, 16, 4), (16, 32, 4), (32, 32, 2),
+                    (32, 32, 2), (32, 32, 1)]  # fmt: skip
+    each = sum(a * b * 9 * side**2 for a, b, side in convolutions)
+    each += 4 * 32 * 256 + 256 * 256 + 256 * 10
+    own = next(s for s in rows["student"]["sections"] if s["section"] == "role student")
+    assert own["forward"] == 8 * 3 * each

@@ -30,7 +30,7 @@ class Result:
     run: Path
     """The run folder; `spikedistill.load` takes it."""
     network: OverTime
-    """The student: images `[B, C, H, W]` in [0, 1] to logits `[B, K]`."""
+    """The student: images `[B, C, H, W]` in [0, 1], or frames, to logits `[B, K]`."""
     accuracy: float
     """Percent of right answers on the test split after all T steps."""
     rows: list[dict[str, Any]]
@@ -52,6 +52,7 @@ def distill(
     teacher_taps: Mapping[str, str] | None = None,
     student_taps: Mapping[str, str] | None = None,
     augment: Mapping[str, Any] | None = None,
+    encoder: str = "direct",
     exist: Literal["resume", "replace"] = "resume",
     quiet: bool = False,
     **training: Any,
@@ -75,6 +76,8 @@ def distill(
             network declares none, stages are found by their resolution.
         student_taps: the same for the student.
         augment: as in a recipe, `{"crop": 4, "flip": True}`.
+        encoder: how samples become steps; `"frames"` for event data `[T, C, H, W]`, of which the
+            teacher sees the mean frame and the student, run for the same T, every frame.
         exist: what to do with a run that is in `out`: go on with it where it is unfinished and
             has the same settings ("resume"), or throw it away ("replace").
         quiet: show nothing.
@@ -91,6 +94,7 @@ def distill(
             "seed": seed,
             "data": data,
             "augment": dict(augment or {}),
+            "encoder": encoder,
             "networks": {name: _entry(source) for name, source in sources.items()},
             "training": {"epochs": epochs, **training},
             "phases": [{"roles": _roles(timesteps), "losses": _losses(losses)}],

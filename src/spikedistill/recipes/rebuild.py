@@ -116,6 +116,8 @@ def _check(path: Path, weights: Path, card: Path) -> None:
 def load(run_or_file: Path | str, network: nn.Module | None = None) -> OverTime:
     """A trained student as an ordinary module: images `[B, C, H, W]` in [0, 1] to logits `[B, K]`.
 
+    One that was trained on event frames takes `[B, T, C, H, W]`.
+
     Args:
         run_or_file: a run folder, one of its cells, or a `.safetensors` file in one.
         network: the architecture, where it (or the network whose twin it is) came from Python;
