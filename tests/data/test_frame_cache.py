@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import os
+import zlib
 
 import numpy as np
 import pytest
@@ -28,6 +30,15 @@ def test_what_is_kept_comes_back(place, tmp_path):
     assert path.is_relative_to(tmp_path / "frames-cache" / "name" / "5-by-number")
     assert np.array_equal(np.load(path, allow_pickle=False), FRAMES)  # a plain .npy
     assert [other.name for other in path.parent.iterdir()] == [path.name]
+
+
+def test_objects_are_never_unpickled(place):
+    cache, _, path = place
+    cache.store(path, FRAMES)
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([{}], object), allow_pickle=True)
+    path.write_bytes(buffer.getvalue() + zlib.crc32(buffer.getvalue()).to_bytes(4, "little"))
+    assert cache.load(path) is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", "cut", "flip"])

@@ -67,10 +67,17 @@ def test_changed_and_damaged_frames_are_made_again(folder):
     (kept,) = (folder.parent / "frames-cache").rglob("0-0-*.npy")
     kept.write_bytes(kept.read_bytes()[:100])
     assert torch.equal(data[0][0], before) and log == ["0.bin"] * 2
-    np.save(kept.open("wb"), np.zeros(3))  # whole, but of another shape and without its sum
+    data.cache.store(kept, np.zeros(3))  # whole, but of another shape
     assert torch.equal(data[0][0], before) and log == ["0.bin"] * 3
     (folder / "0.bin").write_bytes(bytes(9))
     assert data[0][0].sum() == 9
+
+
+def test_what_was_sorted_once_is_refused_all_the_same(folder):
+    log = []
+    samples(folder, log, unsorted="sort")[0]
+    samples(folder, log)[0]
+    assert log == ["0.bin"] * 2
 
 
 def test_the_labels_are_known_without_reading(folder):
@@ -78,6 +85,7 @@ def test_the_labels_are_known_without_reading(folder):
     assert samples(folder, log).targets == [0, 0, 1, 1, 2, 2, 3, 3] and log == []
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_bad_recording_gets_its_sentence_also_from_a_worker(folder, workers):
     (folder / "2.bin").write_bytes(b"bad")
@@ -86,6 +94,7 @@ def test_a_bad_recording_gets_its_sentence_also_from_a_worker(folder, workers):
     assert str(caught.value) == "2.bin: it is bad"
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")
 def test_workers_give_the_same_batches(folder):
     alone, helped = (list(Loader(samples(folder), 3, workers=n).epoch(0)) for n in (0, 2))
     assert [batch.inputs.shape for batch in alone] == [(3, 3, 2, 4, 4)] * 2 + [(2, 3, 2, 4, 4)]

@@ -56,8 +56,8 @@ def latency(
 
 
 def frames(
-    inputs: Float[Tensor, "B *rest"], timesteps: int, generator: torch.Generator | None = None
-) -> Float[Tensor, "T B *rest"]:
+    inputs: Float[Tensor, "B ..."], timesteps: int, generator: torch.Generator | None = None
+) -> Float[Tensor, "_ B C H W"]:
     """The frames of samples that have time of their own, `[B, T, C, H, W]`, one at each step.
 
     Whoever runs one step sees the mean frame, `[1, B, C, H, W]`.

@@ -58,7 +58,10 @@ class FrameCache:
         body, sum_ = content[:-4], content[-4:]
         if zlib.crc32(body).to_bytes(4, "little") != sum_:
             return None
-        return np.load(io.BytesIO(body), allow_pickle=False)
+        try:
+            return np.load(io.BytesIO(body), allow_pickle=False)
+        except (ValueError, EOFError):
+            return None
 
     def store(self, path: Path, frames: np.ndarray) -> None:
         """Keep frames; a disk that takes no more costs time only, and one line in the log."""

@@ -65,7 +65,8 @@ class Form:
     @property
     def text(self) -> str:
         """What kept frames depend on; the size does not count, since it is applied when read."""
-        return f"{self.timesteps}-by-{self.split_by}"
+        # what was sorted once must not slip past a later refusal
+        return f"{self.timesteps}-by-{self.split_by}" + "-sorted" * (self.unsorted == "sort")
 
 
 class Recordings(Dataset[tuple[Tensor, int]]):
