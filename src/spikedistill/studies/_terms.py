@@ -93,7 +93,7 @@ def watched(terms: Terms) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
     planner = Planner(terms.recipe)
     cell, core = cells(terms.recipe)[-1], terms.core
-    images = torch.zeros(2, *planner.data.shape)
+    images = torch.zeros(2, *planner.data.sample_shape)
     specs: dict[str, Spec] = build_specs(
         cell.phase.roles, planner.networks(cell), images, terms.recipe.encoder, planner.data
     )
