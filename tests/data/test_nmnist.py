@@ -11,6 +11,7 @@ from spikedistill.data._nmnist_bin import read
 from spikedistill.functional.compiled import compiling
 from spikedistill.models.digits import digits
 from spikedistill.recipes.api import distill
+from spikedistill.recipes.energy import energy_of
 from spikedistill.recipes.judge import judge_saved
 from spikedistill.recipes.run import start
 from spikedistill.recipes.schema import parse
@@ -101,6 +102,10 @@ phases:
 def test_a_twin_learns_from_an_ann_on_every_frame(small_nmnist, tmp_path):
     result = start(parse(yaml.safe_load(TWIN)), tmp_path / "run", small_nmnist)
     assert [len(row["accuracy"]) for row in result["rows"]] == [3, 3]
+    energy = energy_of(tmp_path / "run", small_nmnist, samples=4)
+    assert energy["teacher"] == {"network": "teacher", "macs": result["rows"][0]["macs"]}
+    first = energy["layers"][0]
+    assert (first["operation"], first["steps"], first["stem"]) == ("MAC", 3, True)
     with pytest.raises(SpikedistillError, match="have 3 frames and the network was asked for 2"):
         judge_saved(tmp_path / "run", small_nmnist, timesteps=2)
     assert judge_saved(tmp_path / "run", small_nmnist, timesteps=1)["timesteps"] == 1

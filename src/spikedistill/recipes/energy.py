@@ -187,7 +187,8 @@ def _teacher(saved: Saved, loader: Loader) -> _Teacher | None:
         return None if macs is None else _Teacher(name, macs, None)
     if temporal_layers(built):
         return None
-    layers, _ = layer_operations(built.to(machine().device), 1, loader, "direct", 1)
+    encoding = "frames" if saved.card["encoder"] == "frames" else "direct"
+    layers, _ = layer_operations(built.to(machine().device), 1, loader, encoding, 1)
     return _Teacher(name, sum(layer.multiplications for layer in layers), layers)
 
 
