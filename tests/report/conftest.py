@@ -170,10 +170,8 @@ def look(spiking: bool) -> Examined:
         for n in (1, 2)
     ]  # fmt: skip
     costs = [
-        {"path": "network.conv", "macs": 1e5, "steps": 1, "rate": 1.0, "spiking": False,
-         "pj": 4.6e5},
-        {"path": "network.deep", "macs": 1e6, "steps": steps, "rate": 0.25, "spiking": spiking,
-         "pj": 4.5e5},
+        {"path": "network.conv", "rate": 1.0, "spiking": False, "count": 1e5, "pj": 4.6e5},
+        {"path": "network.deep", "rate": 0.25, "spiking": spiking, "count": 5e5, "pj": 4.5e5},
     ]  # fmt: skip
     arrays = {
         "examples": rng.integers(0, 255, (2, 3, 8, 8), dtype=np.uint8),
@@ -189,6 +187,8 @@ def look(spiking: bool) -> Examined:
         "timesteps": steps, "classes": ["cat", "dog", "fox"], "test_images": 40, "images": 10,
         "spiking": spiking, "accuracy": [90.0] * steps, "layers": layers if spiking else [],
         "confusion": [[0, 0, 5], [0, 1, 1], [1, 1, 4]], "operations": costs,
+        "totals": {"45nm": {"snn_pj": 9.1e5, "ann_pj": 1.82e6},
+                   "quantized": {"snn_pj": 4e5, "ann_pj": 1e5}},
         "mistakes": [{"true": 0, "answered": 1, "confidence": 0.987, "steps": [0, 1][:steps]}],
         "energy_at": [[1, 1.4e6], [2, 2.26e6]][-steps:],
         "maps": {"kind": "spike activation" if spiking else "Grad-CAM", "tap": "spikes2",

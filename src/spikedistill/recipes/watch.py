@@ -26,7 +26,8 @@ from spikedistill.explain.spike_activation_map import (
     shown_maps,
     spike_activation_map,
 )
-from spikedistill.metrics.synops import SynopsMeter
+from spikedistill.metrics.energy import energies
+from spikedistill.metrics.synops import LayerOperations, SynopsMeter
 from spikedistill.recipes.judge import machine
 from spikedistill.report.cost import energy_pj
 from spikedistill.report.examined import Examined
@@ -103,17 +104,28 @@ def watch(watched: Watched) -> Examined:
                 answers.append(outputs.float().cpu())
                 labels.append(classes.cpu())
     told, arrays = _answers(watched, torch.cat(answers, 1), torch.cat(labels))
-    costs = [asdict(row) | {"pj": energy_pj(row.multiplications, row.accumulations)}
-             for row in meter.layers()]  # fmt: skip
-    total = sum(cost["pj"] for cost in costs)
-    facts = told | {
-        "operations": costs,
-        "energy_at": [*_cheaper(watched), [watched.timesteps, total]],
-    }
+    told |= _costs(meter.layers(), watched.timesteps)
+    told["energy_at"] = [*_cheaper(watched), [watched.timesteps, told["totals"]["45nm"]["snn_pj"]]]
     layer_facts, layer_arrays = layers.found()
     map_facts, map_arrays = _maps(watched, torch.cat(labels), layers.last_map)
-    facts |= {"spiking": watched.spiking, "layers": layer_facts, "maps": map_facts}
+    facts = told | {"spiking": watched.spiking, "layers": layer_facts, "maps": map_facts}
     return Examined(facts, arrays | layer_arrays | map_arrays)
+
+
+def _costs(layers: list[LayerOperations], timesteps: int) -> dict[str, Any]:
+    """What every layer computes and costs, and the whole network in every model of energy."""
+    rows = [
+        {
+            "path": layer.path,
+            "spiking": layer.spiking,
+            "rate": layer.rate,
+            "count": layer.accumulations if layer.spiking else layer.multiplications,
+            "pj": energy_pj(layer.multiplications, layer.accumulations),
+        }
+        for layer in layers
+    ]
+    totals = {model: asdict(both) for model, both in energies(layers, timesteps).items()}
+    return {"operations": rows, "totals": totals}
 
 
 def _answers(

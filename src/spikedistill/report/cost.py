@@ -1,8 +1,6 @@
-"""What an inference costs in energy, from its operations: an estimate, not a measurement.
+"""What an inference costs in energy by the convention of papers: an estimate, not a measurement.
 
-A multiply-add of real numbers takes 4.6 pJ and an accumulation 0.9 pJ, the sums of the operations'
-energies at 45 nm and 32 bits in Horowitz, "Computing's energy problem", ISSCC 2014, as most papers
-on spiking networks use them. Memory, neurons and idle circuits are not counted.
+`metrics.energy` has the prices, and the stricter models that a report shows beside the convention.
 """
 
 from __future__ import annotations
@@ -11,9 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spikedistill.core.reference import Reference
-
-PER_MULTIPLICATION, PER_ACCUMULATION = 4.6, 0.9
-"""Picojoules."""
+from spikedistill.metrics.energy import CONVENTION
 
 REFERENCE = Reference(
     key="horowitz2014computing",
@@ -32,7 +28,7 @@ def energy_pj(multiplications: float, accumulations: float) -> float:
         >>> energy_pj(10, 100)
         136.0
     """
-    return multiplications * PER_MULTIPLICATION + accumulations * PER_ACCUMULATION
+    return multiplications * CONVENTION.mac_pj + accumulations * CONVENTION.ac_pj
 
 
 def energy_of_row(row: Mapping[str, Any]) -> float | None:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from spikedistill.explain.spike_activation_map import SUMMED_TO, map_correlation
+from spikedistill.metrics.energy import activation_bits
+from spikedistill.report.energy import TITLES
 from spikedistill.report.examined import Examined
 from spikedistill.report.overview import Told, key_of, name_of, picojoules
 from spikedistill.report.pictures import PLAIN, heat, intensity, photo
@@ -234,15 +236,12 @@ def energy(told: Told) -> list[dict[str, Any]]:
             {
                 "name": name_of(row),
                 "total": picojoules(total),
+                "models": _models(seen.facts) if seen.facts["spiking"] else [],
                 "layers": [
                     {
                         "path": cost["path"].removeprefix("network."),
                         "kind": "accumulations" if cost["spiking"] else "multiply-adds",
-                        "count": compact(
-                            cost["rate"] * cost["steps"] * cost["macs"]
-                            if cost["spiking"]
-                            else cost["steps"] * cost["macs"]
-                        ),
+                        "count": compact(cost["count"]),
                         "rate": f"{cost['rate']:.3f}",
                         "pj": picojoules(cost["pj"]),
                         "share": f"{100 * cost['pj'] / (total or 1):.1f}",
@@ -253,6 +252,20 @@ def energy(told: Told) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _models(facts: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Each model of energy: the spiking network, the same network as an ANN, the ratio."""
+    bits = activation_bits(facts["timesteps"])
+    return [
+        (
+            TITLES[model].format(bits=bits),
+            picojoules(both["snn_pj"]),
+            picojoules(both["ann_pj"]),
+            f"{both['snn_pj'] / both['ann_pj']:.3f}" if both["ann_pj"] else "-",
+        )
+        for model, both in facts["totals"].items()
+    ]
 
 
 def confusion(told: Told) -> list[dict[str, Any]]:
