@@ -126,6 +126,14 @@ def test_damaged_weights_of_one_training(run: Path) -> None:
     assert [text.split(":")[0] for text in looks.missing] == ["cross_entropy", "student"]
 
 
+def test_nothing_is_looked_at_that_builds_on_weights_that_are_damaged(run: Path) -> None:
+    shutil.rmtree(run / "examined")
+    (run / "cells/teacher/model.safetensors").write_bytes(b"nothing")
+    looks = examine(run)
+    assert looks.found == {} and looks.missing[0].startswith("teacher: ")
+    assert looks.missing[1].startswith("cross_entropy, logit_kd, student: left out")
+
+
 def test_no_run(tmp_path: Path) -> None:
     with pytest.raises(SpikedistillError, match="is not a run folder"):
         examine(tmp_path)

@@ -129,6 +129,13 @@ def test_a_run_of_which_little_is_known(make_run: Callable[..., Path]) -> None:
     assert "have no result yet" in text and "no data" in text and Elements(text).open == []
 
 
+@pytest.mark.parametrize("phases", [{"a": 1}, [], [7], [{"name": "student", "roles": [1]}]])
+def test_odd_recipes_and_manifests(make_run: Callable[..., Path], phases: object) -> None:
+    folder = make_run(phases=phases, data=["a"], claim=3)
+    (folder / "manifest.json").write_text('{"machine": [1], "versions": "x", "notes": "ab"}')
+    assert "A toy run" in page([Told(read_run(folder), {})])
+
+
 def test_several_runs_are_compared_first(told: Told, make_run: Callable[..., Path]) -> None:
     other = Told(read_run(make_run("toy-seed1", seed=1)), {})
     text = page([told, other], ["runs/gone does not exist"])

@@ -127,6 +127,8 @@ class _Examination:
     left: Mapping[Key, dict[str, Any]]
     looks: Looks
     progress: Silent
+    ready: set[str] = field(default_factory=set)
+    """Main trainings whose networks are loaded, so that what builds on them can be made."""
 
     def all(self) -> None:
         for row in _teachers(self.folder):
@@ -134,9 +136,22 @@ class _Examination:
                 with self._telling(row["network"]):
                     self._given(row)
         for cell in cells(self.run.recipe):
-            if (self.folder.cell(cell.name) / "result.json").exists():
+            before = len(self.looks.missing)
+            there = (self.folder.cell(cell.name) / "result.json").exists()
+            if there:
                 with self._telling(cell.name), self.run.compiling(cell):
                     self._cell(cell)
+            if cell.main and cell.name not in self.ready:
+                self._stop(cell, there and len(self.looks.missing) > before)
+                return
+
+    def _stop(self, cell: Cell, failed: bool) -> None:
+        """Say which trainings stand on one that could not be loaded, and are left out."""
+        names = [one.name for one in cells(self.run.recipe)]
+        later = names[names.index(cell.name) + 1 :]
+        if failed and later:
+            text = f"{', '.join(later)}: left out, because what {cell.name} trained is needed"
+            self.looks.missing.append(text)
 
     @contextmanager
     def _telling(self, name: str) -> Iterator[None]:
@@ -164,6 +179,7 @@ class _Examination:
                 load_weights(ready.networks[role.network], own / f"{file}.safetensors")
         if cell.main:
             self.run.workshop.networks.update(ready.networks)
+            self.ready.add(cell.name)
         if ("cells", cell.name) not in self.left:
             return
         role = cell.phase.roles[cell.phase.student]

@@ -77,8 +77,7 @@ def _tell(run: Run, data_dir: Path | str | None, use_data: bool, progress: Silen
         looks = examine(run.path, data_dir, use_data, progress)
     except SpikedistillError as error:  # a recipe of another version, or changed by hand
         looks = Looks(missing=[f"The networks could not be run: {error}"])
-    found = {key: seen for key, seen in looks.found.items()}
-    return Told(run, found, tuple(looks.missing), _bibtex(run, bool(found)))
+    return Told(run, looks.found, tuple(looks.missing), _bibtex(run, bool(looks.found)))
 
 
 def _bibtex(run: Run, shows_maps: bool) -> str:

@@ -95,9 +95,10 @@ def _sections(told: Told, key: str) -> dict[str, Any]:
 def _facts(told: Told) -> list[tuple[str, str]]:
     """What was run, when and where."""
     manifest, data = told.run.manifest, told.run.config.get("data")
-    versions, machine = (manifest.get(name) or {} for name in ("versions", "machine"))
+    found = (manifest.get(name) for name in ("versions", "machine"))
+    versions, machine = (one if isinstance(one, dict) else {} for one in found)
     name = data.get("name") if isinstance(data, dict) else data
-    found = {
+    facts = {
         "data": name,
         "seed": told.run.config.get("seed"),
         "started": manifest.get("started"),
@@ -109,4 +110,4 @@ def _facts(told: Told) -> list[tuple[str, str]]:
         ),
         "notes": " ".join(str(note) for note in manifest.get("notes") or []),
     }
-    return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
+    return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]

@@ -55,13 +55,14 @@ def name_of(row: Mapping[str, Any]) -> str:
     return row["cell"] if losses == row["cell"] else f"{row['cell']}: {losses}"
 
 
-def _order(runs: Sequence[Told]) -> dict[tuple[int, str], int]:
-    """Run and name of every network -> its place, so that each chart gives it the same colour."""
-    found: dict[tuple[int, str], int] = {}
+def _order(runs: Sequence[Told]) -> dict[tuple[int, Key], int]:
+    """Run and key of every network -> its place, so that each chart gives it the same colour."""
+    found: dict[tuple[int, Key], int] = {}
     for number, told in enumerate(runs):
-        given = [row["network"] for row in told.run.rows if row["cell"] is None]
-        for name in (*given, *told.run.planned):
-            found.setdefault((number, name), len(found))
+        given = [key_of(row) for row in told.run.rows if row["cell"] is None]
+        planned = [("cells", name) for name in told.run.planned]
+        for key in (*given, *planned, *map(key_of, told.run.rows)):
+            found.setdefault((number, key), len(found))
     return found
 
 
@@ -184,7 +185,7 @@ def pareto(runs: Sequence[Told], key: str) -> Chart | None:
             ]
             if points:
                 places = tuple((pj, accuracy) for _, pj, accuracy in points)
-                style = order[number, key_of(row)[1]]
+                style = order[number, key_of(row)]
                 series.append(Series(prefix + name_of(row), places, tuple(labels), style=style))
     text = "Each line is one network, each mark a number of time steps. " + " ".join(
         f"{one}." for line in series for one in line.labels[-1:]
@@ -221,7 +222,10 @@ def curves(runs: Sequence[Told], key: str) -> list[Chart]:
     """Validation accuracy of every epoch, and each loss, one line a training."""
     order = _order(runs)
     histories = {
-        (f"{told.run.name}: {name}" if len(runs) > 1 else name, order[number, name]): rows
+        (
+            f"{told.run.name}: {name}" if len(runs) > 1 else name,
+            order[number, ("cells", name)],
+        ): rows
         for number, told in enumerate(runs)
         for name, rows in told.run.histories.items()
         if rows and (len(runs) == 1 or name == told.run.planned[-1])

@@ -51,8 +51,9 @@ class Run:
     @property
     def teacher(self) -> dict[str, Any] | None:
         """The row of the network that the last phase's student learned from, if it has one."""
-        phases = self.config.get("phases") or [{}]
-        roles = _mapping(_mapping(phases[-1]).get("roles"))
+        phases = self.config.get("phases")
+        last = phases[-1] if isinstance(phases, list) and phases else {}
+        roles = _mapping(_mapping(last).get("roles"))
         fixed = [r.get("network") for r in map(_mapping, roles.values()) if not r.get("trainable")]
         rows = [row for row in self.rows if row["network"] in fixed]
         return rows[-1] if rows else None
@@ -150,7 +151,7 @@ def _rows(result: Any, path: Path, missing: list[str]) -> list[dict[str, Any]]:
             found.append(
                 {
                     **numbers,
-                    "cell": row.get("cell"),
+                    "cell": None if row.get("cell") is None else str(row["cell"]),
                     "role": str(row["role"]),
                     "network": str(row["network"]),
                     "losses": [str(loss) for loss in row["losses"]],
