@@ -21,7 +21,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check bench clean lint types house test-plain test-typed
+.PHONY: help setup demo test check bench clean lint types house browser test-plain test-typed
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,7 +33,7 @@ demo: $(STAMP) ## the main job: distil a spiking digit classifier, in 90 seconds
 	@$(BIN)/spikedistill run digits-sastc
 
 # The type-checked pass comes last: its summary is the last line, also in CI.
-test: $(STAMP) ## all that CI runs: style, types, layers, tests, doctests
+test: $(STAMP) browser ## all that CI runs: style, types, layers, tests, doctests
 	@$(MAKE) -k lint types test-plain; earlier=$$?; \
 	[ $$earlier = 0 ] || echo "A step above failed; the remaining tests run all the same."; \
 	$(MAKE) test-typed && exit $$earlier
@@ -61,6 +61,18 @@ types: $(STAMP) ## pyright, strict, on functional, core and methods
 
 house: $(STAMP) ## layers, conventions, public names
 	@$(BIN)/python -m pytest --quiet $(HOUSE)
+
+# Some tests look at the report in a browser. Without root or packages they are skipped and say so.
+browser: ## Chromium from the distribution's packages, where it is missing and can be installed
+	@for name in chromium chromium-browser google-chrome; do \
+	  command -v $$name >/dev/null && exit 0; done; \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || { \
+	  echo "no chromium: the tests that need a browser are skipped"; exit 0; }; \
+	echo "set-up of the tests: chromium, from the distribution's packages"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	{ timeout 120 apt-get -qq -o Acquire::Retries=1 update && \
+	  timeout 600 apt-get -qq install --yes --no-install-recommends chromium; } >/dev/null 2>&1 || \
+	  echo "chromium could not be installed: the tests that need a browser are skipped"
 
 test-plain: $(STAMP) ## the tests that cannot run under run-time type checks: those that compile
 	@$(PYTEST) -m "compiled or wrong_types" tests

@@ -103,6 +103,11 @@ class RunFolder:
         """The result, None while the run is not finished."""
         return self._json("result.json") if (self / "result.json").exists() else None
 
+    def teachers(self) -> list[dict[str, Any]]:
+        """The rows of the networks that came trained; empty where none did."""
+        path = self / "teachers.json"
+        return self._json("teachers.json") if path.exists() else []  # type: ignore[return-value]
+
     def manifest(self) -> dict[str, Any]:
         """What the run was made with."""
         return self._json("manifest.json")

@@ -1,0 +1,319 @@
+"""A long look at one trained network: its answers, its spikes, what it costs and where it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from spikedistill.core.clock import temporal_layers
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.evaluation import evaluation
+from spikedistill.core.over_time import first_layers, run_folded
+from spikedistill.data import Loader, encoder
+from spikedistill.data._dataset import Samples, length, pick
+from spikedistill.explain.dead_neurons import extremes
+from spikedistill.explain.firing_maps import FiringMaps
+from spikedistill.explain.grad_cam import grad_cam
+from spikedistill.explain.membrane_histogram import MembraneHistogram
+from spikedistill.explain.spike_activation_map import (
+    from_0_to_1,
+    shown_maps,
+    spike_activation_map,
+)
+from spikedistill.metrics.energy import energies
+from spikedistill.metrics.synops import LayerOperations, SynopsMeter
+from spikedistill.recipes.judge import machine
+from spikedistill.report.cost import energy_pj
+from spikedistill.report.examined import Examined
+from spikedistill.taps import Tapped, usable_taps
+
+EXAMPLES, MISTAKES, HISTOGRAMMED, EARLY = 8, 12, 200, 200
+"""Images: with maps; shown as mistakes; for membrane histograms; for the cost of fewer steps."""
+FEWER = 7
+"""Numbers of steps below T whose cost is measured."""
+PLACES = 16
+"""H * W that the maps of a layer need to show where something is; the last such layer is taken."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One network, how it is run, and what it is shown."""
+
+    network: nn.Module
+    timesteps: int
+    encoding: str
+    images: Samples
+    batch_size: int = 100
+
+    def __post_init__(self) -> None:
+        self.network.to(machine().device)
+
+    @property
+    def spiking(self) -> bool:
+        """Whether it has neurons."""
+        return bool(temporal_layers(self.network))
+
+    def batches(self, most: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs in time `[S, B, ...]` and classes `[B]` of the first `most` images, or of all."""
+        seen = 0
+        for number, batch in enumerate(Loader(self.images, self.batch_size).epoch(0)):
+            if most is not None and seen >= most:
+                return
+            targets = batch.targets
+            assert isinstance(targets, Tensor)
+            classes = targets.argmax(-1) if targets.is_floating_point() else targets
+            yield self.encoded(batch.inputs, number), classes
+            seen += len(classes)
+
+    def encoded(self, images: Tensor, number: int = 0) -> Tensor:
+        """The inputs of the steps."""
+        generator = torch.Generator(machine().device).manual_seed(number)
+        return encoder(self.encoding)(images.to(machine().device), self.timesteps, generator)
+
+
+def spread(samples: Samples, most: int) -> Samples:
+    """Up to `most` samples, evenly spread over all, so that sorted data show every class."""
+    total = length(samples)
+    if total <= most:
+        return samples
+    return pick(samples, torch.linspace(0, total - 1, most).round().long())
+
+
+def watch(watched: Watched) -> Examined:
+    """Everything that a report shows of one network and that needs it alive.
+
+    Raises:
+        SpikedistillError: if there are no images, or the network diverged.
+    """
+    if not length(watched.images):
+        raise SpikedistillError("there are no images to look at")
+    layers = _Layers(watched)
+    answers, labels = [], []
+    first = first_layers(watched.network)
+    with torch.no_grad(), evaluation(watched.network), SynopsMeter(watched.network) as meter:
+        with layers.listening():
+            for inputs, classes in watched.batches():
+                outputs = run_folded(watched.network, inputs, watched.timesteps, first)
+                layers.next_batch(len(classes))
+                answers.append(outputs.float().cpu())
+                labels.append(classes.cpu())
+    told, arrays = _answers(watched, torch.cat(answers, 1), torch.cat(labels))
+    told |= _costs(meter.layers(), watched.timesteps)
+    told["energy_at"] = [*_cheaper(watched), [watched.timesteps, told["totals"]["45nm"]["snn_pj"]]]
+    layer_facts, layer_arrays = layers.found()
+    map_facts, map_arrays = _maps(watched, torch.cat(labels), layers.last_map)
+    facts = told | {"spiking": watched.spiking, "layers": layer_facts, "maps": map_facts}
+    return Examined(facts, arrays | layer_arrays | map_arrays)
+
+
+def _costs(layers: list[LayerOperations], timesteps: int) -> dict[str, Any]:
+    """What every layer computes and costs, and the whole network in every model of energy."""
+    rows = [
+        {
+            "path": layer.path,
+            "spiking": layer.spiking,
+            "rate": layer.rate,
+            "count": layer.accumulations if layer.spiking else layer.multiplications,
+            "pj": energy_pj(layer.multiplications, layer.accumulations),
+        }
+        for layer in layers
+    ]
+    totals = {model: asdict(both) for model, both in energies(layers, timesteps).items()}
+    return {"operations": rows, "totals": totals}
+
+
+def _answers(
+    watched: Watched, outputs: Tensor, labels: Tensor
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Accuracy, confusion and the wrong answers given with the most confidence."""
+    steps = torch.arange(1, len(outputs) + 1).view(-1, 1, 1)
+    so_far = outputs.double().cumsum(0) / steps
+    chosen = so_far.argmax(-1)
+    confidence, answer = so_far[-1].softmax(-1).max(-1)
+    pairs, counts = torch.stack([labels, answer], 1).unique(dim=0, return_counts=True)
+    wrong = (answer != labels).nonzero().flatten()
+    worst = wrong[confidence[wrong].argsort(descending=True, stable=True)][:MISTAKES]
+    facts = {
+        "images": len(labels),
+        "accuracy": (100 * (chosen == labels).double().mean(1)).tolist(),
+        "confusion": torch.cat([pairs, counts.unsqueeze(1)], 1).tolist(),
+        "mistakes": [
+            {
+                "true": int(labels[i]),
+                "answered": int(answer[i]),
+                "confidence": float(confidence[i]),
+                "steps": chosen[:, i].tolist(),
+            }
+            for i in worst.tolist()
+        ],
+    }
+    return facts, {"mistakes": _pixels(watched.images, worst)}
+
+
+def _pixels(samples: Samples, index: Tensor) -> np.ndarray:
+    """Images as bytes, `[N, C, H, W]`."""
+    if not len(index):
+        return np.zeros((0, 1, 1, 1), np.uint8)
+    batch = next(Loader(pick(samples, index), len(index)).epoch(0)).inputs
+    return (batch.clamp(0, 1) * 255).round().to(torch.uint8).cpu().contiguous().numpy()
+
+
+def _cheaper(watched: Watched) -> list[list[float]]:
+    """Some numbers of steps below T, and the picojoules of each."""
+    found, first = [], first_layers(watched.network)
+    some = min(watched.timesteps - 1, FEWER)
+    for steps in torch.linspace(1, watched.timesteps - 1, some).round().long().tolist():
+        with torch.no_grad(), evaluation(watched.network), SynopsMeter(watched.network) as meter:
+            for inputs, _ in watched.batches(EARLY):
+                run_folded(watched.network, inputs[:steps], steps, first)
+        found.append([steps, energy_pj(meter.multiplications, meter.accumulations)])
+    return found
+
+
+@dataclass
+class _Layers:
+    """The layers of neurons, watched one value at a time so that none is kept."""
+
+    watched: Watched
+    firing: dict[str, FiringMaps] = field(default_factory=dict)
+    potentials: dict[str, MembraneHistogram] = field(default_factory=dict)
+    last_map: str | None = None
+    """The last layer of maps that is not too small: where activation maps are taken."""
+
+    def __post_init__(self) -> None:
+        self.hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self.seen = 0
+        self.taps: Mapping[str, str] = {}
+        if self.watched.spiking:
+            images = next(self.watched.batches(1))[0][0]
+            self.taps = usable_taps(self.watched.network, images)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        self.hooks = [
+            self.watched.network.get_submodule(path).register_forward_hook(
+                lambda _m, _i, value, name=name: self._hear(name, value)
+            )
+            for name, path in self.taps.items()
+            if name.startswith(("spikes", "membrane"))
+        ]
+        try:
+            yield
+        finally:
+            for hook in self.hooks:
+                hook.remove()
+
+    def next_batch(self, size: int) -> None:
+        self.seen += size
+
+    def _hear(self, name: str, value: Tensor) -> None:
+        value = value.unflatten(0, (self.watched.timesteps, -1))
+        if name.startswith("spikes"):
+            self.firing.setdefault(name, FiringMaps()).update(value)
+            self.last_map = _later(self.last_map, name, value)
+        elif self.seen < HISTOGRAMMED:
+            self.potentials.setdefault(name, self._histogram(name)).update(value)
+
+    def _histogram(self, name: str) -> MembraneHistogram:
+        reach = 2.0 * (self._threshold(name) or 1.0)
+        return MembraneHistogram(bins=40, low=-reach, high=reach)
+
+    def _threshold(self, name: str) -> float | None:
+        path = self.taps[name].removesuffix(".membrane")
+        found = getattr(self.watched.network.get_submodule(path), "v_threshold", None)
+        return float(found) if isinstance(found, int | float) and found > 0 else None
+
+    def found(self) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+        facts, arrays = [], {}
+        for name, maps in self.firing.items():
+            assert maps.counts is not None
+            membrane = name.replace("spikes", "membrane")
+            histogram = self.potentials.get(membrane)
+            facts.append(
+                {
+                    "tap": name,
+                    "path": self.taps[name],
+                    "shape": list(maps.counts.shape[1:]),
+                    "over_time": maps.over_time.tolist(),
+                    "threshold": self._threshold(name),
+                    "range": histogram and [histogram.low, histogram.high],
+                    **asdict(extremes(maps.counts, maps.samples)),
+                }
+            )
+            if maps.counts.dim() == 4:
+                arrays[f"places {name}"] = maps.places.numpy().astype(np.float16)
+            if histogram is not None:
+                arrays[f"membrane {name}"] = histogram.shares.numpy().astype(np.float32)
+        return facts, arrays
+
+
+def examples(labels: Tensor, most: int = EXAMPLES) -> list[int]:
+    """The first image of each class, then the first of the others; in the order of the data.
+
+    Example:
+        >>> examples(torch.tensor([3, 3, 1, 1, 1]), 3)
+        [0, 1, 2]
+    """
+    seen: set[int] = set()
+    first = [i for i, label in enumerate(labels.tolist())
+             if label not in seen and not seen.add(label)]  # fmt: skip
+    others = [i for i in range(len(labels)) if i not in set(first)]
+    return sorted((first + others)[:most])
+
+
+def _later(before: str | None, name: str, value: Tensor) -> str | None:
+    """The later one of two layers, if its values `[T, B, ...]` are maps of enough places."""
+    maps = value.dim() == 5 and value.shape[-1] * value.shape[-2] >= PLACES
+    return name if maps else before
+
+
+def _maps(
+    watched: Watched, labels: Tensor, layer: str | None
+) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
+    """Where the network looks in a few images: SAM of a spiking network, Grad-CAM of another."""
+    chosen = torch.tensor(examples(labels))
+    pixels = _pixels(watched.images, chosen)
+    inputs = watched.encoded(torch.from_numpy(pixels).float() / 255)
+    tap = layer if watched.spiking else _last_stage(watched, inputs)
+    if tap is None or (watched.spiking and watched.timesteps == 1):
+        return None, {}
+    outputs, taps = _run(watched, inputs, [tap])
+    if watched.spiking:
+        maps = shown_maps(spike_activation_map(taps[tap]))
+    else:
+        maps = from_0_to_1(grad_cam(watched.network, inputs, tap))
+    facts = {
+        "kind": "spike activation" if watched.spiking else "Grad-CAM",
+        "tap": tap,
+        "labels": labels[chosen].tolist(),
+        "answers": outputs.mean(0).argmax(-1).tolist(),
+    }
+    return facts, {"examples": pixels, "maps": maps.cpu().numpy().astype(np.float16)}
+
+
+def _run(
+    watched: Watched, inputs: Tensor, names: Sequence[str]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    tapped = Tapped(watched.network, names)
+    try:
+        with torch.no_grad(), evaluation(watched.network):
+            return tapped(inputs, watched.timesteps)
+    finally:
+        tapped.close()
+
+
+def _last_stage(watched: Watched, inputs: Tensor) -> str | None:
+    """The last stage whose maps are not too small; an activation where there are no stages."""
+    declared = usable_taps(watched.network, inputs[0])
+    stages = [name for name in declared if name.startswith("stage") and name[5:].isdigit()]
+    names = stages or [name for name in declared if name.startswith("activation")]
+    found: str | None = None
+    for name, value in _run(watched, inputs, names)[1].items():
+        found = _later(found, name, value)
+    return found

@@ -1,0 +1,113 @@
+"""One self-contained HTML page for one or several runs.
+
+Nothing is loaded from anywhere: style and script stand in the page, pictures are data, and a
+content security policy forbids all else. All text passes through jinja2's escaping; no markup is
+made outside the templates.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from spikedistill.report import inside, overview
+from spikedistill.report.overview import Told
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page(runs: Sequence[Told], missing: Sequence[str] = ()) -> str:
+    """The text of the page.
+
+    Args:
+        runs: at least one; several are compared first.
+        missing: sentences about runs that could not be told at all.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = ((TEMPLATES / name).read_text("utf-8") for name in ("page.css", "page.js"))
+    names = [told.run.name for told in runs]
+    together = None
+    if len(runs) > 1:
+        together = {
+            "table": overview.table(runs),
+            "pareto": overview.pareto(runs, "all-pareto"),
+            "curves": overview.curves(runs, "all"),
+        }
+    return environment.get_template("page.html").render(
+        title=" and ".join(names) if len(names) < 4 else f"{len(names)} runs",
+        missing=missing,
+        together=together,
+        runs=[_sections(told, f"run{number}") for number, told in enumerate(runs, 1)],
+        policy=_policy(style, script),
+        style=style,
+        script=script,
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """Only this very style, this very script, and pictures that are part of the page."""
+    hashes = [
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (style, script)
+    ]
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; "
+        f"script-src 'sha256-{hashes[1]}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _sections(told: Told, key: str) -> dict[str, Any]:
+    run = told.run
+    return {
+        "key": key,
+        "name": run.name,
+        "path": str(run.path),
+        "description": str(run.config.get("description") or ""),
+        "facts": _facts(told),
+        "missing": (*run.missing, *told.missing),
+        "tiles": overview.tiles(run),
+        "table": overview.table([told]) if run.rows else None,
+        "pareto": overview.pareto([told], f"{key}-pareto"),
+        "curves": overview.curves([told], key),
+        "attention": inside.attention(told),
+        "maps": inside.maps(told),
+        "firing": inside.firing(told, key),
+        "energy": inside.energy(told),
+        "confusion": inside.confusion(told),
+        "mistakes": inside.mistakes(told),
+        "config": yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True),
+        "bibtex": told.bibtex,
+    }
+
+
+def _facts(told: Told) -> list[tuple[str, str]]:
+    """What was run, when and where."""
+    manifest, data = told.run.manifest, told.run.config.get("data")
+    found = (manifest.get(name) for name in ("versions", "machine"))
+    versions, machine = (one if isinstance(one, dict) else {} for one in found)
+    name = data.get("name") if isinstance(data, dict) else data
+    facts = {
+        "data": name,
+        "seed": told.run.config.get("seed"),
+        "started": manifest.get("started"),
+        "machine": machine.get("cuda") or machine.get("processor"),
+        "software": ", ".join(
+            f"{package} {versions[package]}"
+            for package in ("spikedistill", "torch", "python")
+            if versions.get(package)
+        ),
+        "notes": " ".join(str(note) for note in manifest.get("notes") or []),
+    }
+    return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikedistill.report import inside
+from spikedistill.report.overview import Told
+from spikedistill.report.reading import read_run
+
+
+@pytest.fixture
+def told(make_run: Callable[..., Path], looks: dict[Any, Any]) -> Told:
+    return Told(read_run(make_run()), looks)
+
+
+def test_attention_step_by_step(told: Told) -> None:
+    main = inside.attention(told)[0]
+    assert main["title"] == "student: cross_entropy + sastc, attention of the loss sastc"
+    assert main["guide"] == ["stage1", "stage2"]
+    frames = [(frame["name"], frame["rows"]) for frame in main["frames"]]
+    assert frames == [
+        ("time step 1", [("stage1", [("0.700", 10), ("0.300", 0)])]),
+        ("time step 2", [("stage1", [("0.400", 2), ("0.600", 8)])]),
+    ]
+
+
+def test_maps_of_all_networks_over_the_same_images(told: Told) -> None:
+    found = inside.maps(told)
+    assert found is not None and [image["name"] for image in found["images"]] == ["cat", "dog"]
+    assert [f["name"] for f in found["frames"]] == ["time step 1", "time step 2", "sum over time"]
+    rows = found["frames"][0]["rows"]
+    assert [row["kind"] for row in rows] == ["spike activation", "Grad-CAM", "spike activation"]
+    assert [(m["answer"], m["right"]) for m in rows[0]["maps"]] == [("cat", True), ("fox", False)]
+    teacher = [frame["rows"][1]["maps"] for frame in found["frames"]]
+    assert teacher[0] == teacher[1] == teacher[2]  # it knows no time
+    student = [frame["rows"][0]["maps"][0]["address"] for frame in found["frames"]]
+    assert len(set(student)) == 3
+    seen = told.examined
+    a = seen["cells", "student"].arrays["maps"][-1].astype(np.float64).reshape(2, -1)
+    b = seen["networks", "teacher"].arrays["maps"][-1].astype(np.float64).reshape(2, -1)
+    expected = np.mean([np.corrcoef(a[i], b[i])[0, 1] for i in range(2)])
+    assert found["layers"][0].endswith(f"correlation with the teacher's {expected:+.2f}")
+
+
+def test_firing(told: Told) -> None:
+    found = inside.firing(told, "k")
+    assert [one["name"] for one in found] == ["student: cross_entropy + sastc", "cross_entropy"]
+    assert found[0]["layers"][0] == {
+        "path": "layer1", "tap": "spikes1", "shape": "4 x 8 x 8", "never": "1.5", "always": "50.0",
+        "channels": "25.0", "rates": [("0.125", 1), ("0.375", 4)],
+    }  # fmt: skip
+    assert [len(frame["maps"]) for frame in found[0]["places"]] == [2, 2]
+    potentials = found[0]["potentials"][0]
+    assert potentials.marked is not None
+    assert potentials.text.endswith("by step: 20.0 %, 20.0 %")  # two of ten bins lie above 1
+    assert len({drawn.key for one in found for drawn in one["potentials"]}) == 4
+
+
+def test_energy_by_layer(told: Told) -> None:
+    main = inside.energy(told)[0]
+    assert main["total"] == "910 nJ"
+    kinds = [(layer["kind"], layer["count"], layer["share"]) for layer in main["layers"]]
+    assert kinds == [("multiply-adds", "100 k", "50.5"), ("accumulations", "500 k", "49.5")]
+    assert main["models"] == [
+        ("45 nm, float32: 4.6 / 0.9 pJ", "910 nJ", "1.82 µJ", "0.500"),
+        ("8-bit weights, ANN with 2-bit activations", "400 nJ", "100 nJ", "4.000"),
+    ]
+    assert inside.energy(told)[1]["models"] == []  # the teacher is an ANN
+
+
+def test_confusion(told: Told) -> None:
+    main = inside.confusion(told)[0]
+    assert main["rows"][0] == ("cat", 6, [(5, 8, True), (1, 2, False), (0, 0, False)])
+    assert (main["images"], main["of"]) == (10, 40)
+    facts = told.examined["cells", "student"].facts
+    facts["classes"] = [f"class {n}" for n in range(100)]
+    many = inside.confusion(told)[0]
+    assert many["rows"] == [] and many["listed"] == [("class 0", "class 1", 1)]
+
+
+def test_mistakes(told: Told) -> None:
+    (shown,) = inside.mistakes(told)[0]["shown"]
+    assert (shown["true"], shown["answered"], shown["confidence"]) == ("cat", "dog", "98.7")
+    assert shown["steps"] == "right after T' = 1"
+
+
+def test_a_network_that_tells_more_classes_apart_than_the_data(told: Told) -> None:
+    facts = told.examined["cells", "student"].facts
+    facts["confusion"].append([1, 4, 2])
+    facts["mistakes"][0]["answered"] = 4
+    assert inside.confusion(told)[0]["classes"] == ["cat", "dog", "fox", "3", "4"]
+    assert inside.mistakes(told)[0]["shown"][0]["answered"] == "4"
+
+
+def test_of_nothing(told: Told) -> None:
+    alone = Told(told.run, {})
+    assert inside.maps(alone) is None and inside.attention(alone) == inside.firing(alone, "k") == []
