@@ -22,7 +22,7 @@ from spikedistill.data._known import PUBLISHED, blank, sizes
 def test_blank_data_have_the_published_shape(
     name: str, labels: str | None, classes: int, shape: tuple[int, ...]
 ) -> None:
-    data = blank(name, 7, labels)
+    data = blank(name, 7, {"labels": labels})
     assert data is not None and data.name == name
     assert (len(data.classes), data.shape) == (classes, shape)
     assert length(data.train) == 7 and len(data.mean) == len(data.std) == shape[0]

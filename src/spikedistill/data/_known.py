@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.data._dataset import DataSet, Split, count
 from spikedistill.data._registry import SHARE, _check_count
 
@@ -36,26 +39,45 @@ PUBLISHED = {
     "mnist": Published(10, (1, 28, 28), 60_000, 10_000),
     "fashion-mnist": Published(10, (1, 28, 28), 60_000, 10_000),
 }
+FOLDERS = {"imagenet": Published(1000, (3, 224, 224), 1_281_167, 50_000)}
+"""Folders of images (`imagefolder`) by their option `published`; images are brought to `size`."""
 COARSE = 20
 """Classes of CIFAR-100 with `labels: coarse`."""
 
 
-def blank(name: str, rows: int, labels: str | None = None) -> DataSet | None:
+def known(name: str, options: Mapping[str, Any] | None = None) -> Published | None:
+    """The facts of a published data set; None where only the files know.
+
+    Example:
+        >>> known("imagefolder", {"published": "imagenet", "size": 128}).shape
+        (3, 128, 128)
+    """
+    options = options or {}
+    if name != "imagefolder":
+        return PUBLISHED.get(name)
+    found = FOLDERS.get(options.get("published") or "")
+    if found is None or not isinstance(options.get("size"), int):
+        return found
+    return replace(found, shape=(found.shape[0], options["size"], options["size"]))
+
+
+def blank(name: str, rows: int, options: Mapping[str, Any] | None = None) -> DataSet | None:
     """A published data set as black images without meaning, `rows` of them to train on.
 
     It has the shape and the number of classes of the real one, whose files are not looked at.
     None where only the files know.
     """
-    known = PUBLISHED.get(name)
-    if known is None:
+    options = options or {}
+    facts = known(name, options)
+    if facts is None:
         return None
-    classes = COARSE if labels == "coarse" else known.classes
+    classes = COARSE if options.get("labels") == "coarse" else facts.classes
 
     def split(size: int) -> Split:
-        images = torch.zeros(size, *known.shape, dtype=torch.uint8)
+        images = torch.zeros(size, *facts.shape, dtype=torch.uint8)
         return Split(images, torch.zeros(size, dtype=torch.int64))
 
-    channels = known.shape[0]
+    channels = facts.shape[0]
     return DataSet(
         name,
         split(rows),
@@ -67,18 +89,25 @@ def blank(name: str, rows: int, labels: str | None = None) -> DataSet | None:
     )
 
 
-def sizes(name: str, valid: int | float | None, train_limit: int | None) -> Sizes:
+def sizes(
+    name: str,
+    valid: int | float | None,
+    train_limit: int | None,
+    options: Mapping[str, Any] | None = None,
+) -> Sizes:
     """The sizes of the splits of a published data set as `data_set` would make them.
 
     Raises:
-        SpikedistillError: if `valid` or `train_limit` is impossible.
+        SpikedistillError: if `valid` or `train_limit` is impossible, or only the files know.
     """
-    known = PUBLISHED[name]
+    facts = known(name, options)
+    if facts is None:
+        raise SpikedistillError(f"only its files know how many samples {name} has")
     share = SHARE if valid is None else valid
-    _check_count("valid", share, known.train, at_least=0)
-    held = count(share, known.train)
-    train = known.train - held
+    _check_count("valid", share, facts.train, at_least=0)
+    held = count(share, facts.train)
+    train = facts.train - held
     if train_limit is not None:
         _check_count("train_limit", train_limit, train, at_least=1)
         train = train_limit
-    return Sizes(train, held, known.test)
+    return Sizes(train, held, facts.test)

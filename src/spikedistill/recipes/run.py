@@ -388,8 +388,11 @@ class _Run:
 
 
 def plan(
-    recipe: Recipe, data_dir: Path | str | None = None, progress: Silent | None = None
+    recipe: Recipe,
+    data_dir: Path | str | None = None,
+    progress: Silent | None = None,
+    data: DataSet | None = None,
 ) -> list[dict[str, Any]]:
     """What a run would do, with everything built and nothing trained: one row for each cell."""
-    folder = RunFolder(default_folder(recipe))
-    return _Run(settled(recipe), folder, data_dir, progress or Silent()).check()
+    folder, recipe = RunFolder(default_folder(recipe)), settled(recipe)
+    return _Run(recipe, folder, data_dir, progress or Silent(), data=data).check()
