@@ -201,10 +201,8 @@ class _Run:
         """The row of a network that was judged before this run was resumed."""
         path = self.folder / "teachers.json"
         rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-        for row in rows:
-            if row["state"] == state_hash(network):
-                return row
-        return None
+        state = state_hash(network)
+        return next((row for row in rows if row["state"] == state), None)
 
     def _say_teacher(self, role: str, network: str, row: Mapping[str, Any]) -> None:
         share = row["valid"]
