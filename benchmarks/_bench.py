@@ -34,7 +34,9 @@ class Limit:
 def options(
     doc: str | None, table: str, rounds: int, seconds: float, argv: Sequence[str] | None = None
 ) -> argparse.Namespace:
-    """The command line of a table: `out`, `--rounds`, `--quick`, `--no-peers`, `--peers`.
+    """The command line of a table: `out`, `--rounds`, `--quick`, `--device`, `--no-peers` and more.
+
+    Tensors and networks are from then on made on the device.
 
     Args:
         doc: the module's docstring; its first line is the description.
@@ -47,6 +49,7 @@ def options(
     parser.add_argument("out", type=Path, nargs="?", help="the JSON; the table goes beside it")
     parser.add_argument("--rounds", type=int, help=f"turns of every step (default {rounds})")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to run")
     parser.add_argument("--no-peers", action="store_true", help="without the other libraries")
     parser.add_argument(
         "--peers", type=Path, default=Path("build/peers"), help="where the others are installed"
@@ -54,6 +57,9 @@ def options(
     choice = parser.parse_args(argv)
     if choice.rounds is not None and choice.rounds < 1:
         parser.error(f"--rounds {choice.rounds} measures nothing; give at least 1")
+    if choice.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda, and there is no GPU here")
+    torch.set_default_device(choice.device if choice.device == "cuda" else None)
     choice.table = table
     # quick results stay apart: benchmarks/_page.py must never take them for measurements
     folder = Path("build/bench/quick") if choice.quick else Path("build/bench")
@@ -88,10 +94,23 @@ def run_turns(
         for name in names[first:] + names[:first]:
             for _ in range(before):
                 steps[name]()
+            wait()
             start = time.perf_counter()
             steps[name]()
+            wait()
             times[name].append(1e3 * (time.perf_counter() - start))
     return times
+
+
+def wait() -> None:
+    """Until the GPU, where one is in use, has done all that it was given."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def device_type() -> str:
+    """Where tensors are made: `cpu`, or `cuda` after `--device cuda`."""
+    return torch.get_default_device().type
 
 
 def summary(times: Mapping[str, Sequence[float]], base: str, **facts: Any) -> list[Row]:
@@ -143,7 +162,9 @@ def machine() -> dict[str, Any]:
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), cpu)
+    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_initialized() else {}
     return {
+        **gpu,
         "cpu": cpu,
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -193,8 +214,9 @@ def heading(versions: Mapping[str, str]) -> str:
     """One line: the machine, the date, who takes part."""
     about = machine()
     others = "".join(f", {name} {number}" for name, number in versions.items())
+    where = f"{about['gpu']}; " if "gpu" in about else ""
     return (
-        f"{about['cpu']}, {about['threads']} threads, {about['instructions']}; torch "
+        f"{where}{about['cpu']}, {about['threads']} threads, {about['instructions']}; torch "
         f"{about['torch']}, Python {about['python']}{others}; {about['date']}.\n"
     )
 

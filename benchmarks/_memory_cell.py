@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+from _bench import device_type
 from _networks import CHECKPOINT, Case, NorseNode, case, checkpointed, variants
 from _peers import imported
 from _saved import activations, saved_by_kind
@@ -39,13 +41,25 @@ def status(field: str) -> int | None:
 
 
 def high_water() -> int:
-    """The most memory this process has had resident, in bytes."""
+    """The most memory this process has had resident, or allocated on the GPU, in bytes."""
+    if device_type() == "cuda":
+        return torch.cuda.max_memory_allocated()
     return status("VmHWM") or 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def held() -> int:
+    """What the process holds now, in the same place."""
+    if device_type() == "cuda":
+        return torch.cuda.memory_allocated()
+    return status("VmRSS") or high_water()
 
 
 def forget_high_water() -> bool:
     """Let the high-water mark begin again at what is resident now; False where that is refused."""
     gc.collect()
+    if device_type() == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        return True
     libc = ctypes.util.find_library("c")
     if libc and hasattr(ctypes.CDLL(libc), "malloc_trim"):
         ctypes.CDLL(libc).malloc_trim(0)
@@ -65,6 +79,7 @@ def spiking_layers(peers: Any) -> tuple[type[nn.Module], ...]:
 def main() -> None:
     """Measure one cell."""
     cell = json.loads(sys.argv[1])
+    torch.set_default_device(cell["device"] if cell["device"] == "cuda" else None)
     peers = None if cell["peers"] is None else imported(Path(cell["peers"]))
     variant = (variants(peers) | {CHECKPOINT: checkpointed()})[cell["variant"]]
     blueprint = partial(NETWORKS[cell["network"]], width=cell["width"])
@@ -78,7 +93,7 @@ def main() -> None:
     for _ in range(cell["steps"]):
         ready.module.zero_grad(set_to_none=True)
         exact = forget_high_water()
-        before = status("VmRSS") or high_water()
+        before = held()
         ready.train()
         peaks.append(high_water() / MIB)
         steps.append(peaks[-1] - before / MIB)

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from _bench import Step
+from _bench import Step, device_type
 from _peers import Peers, norse_cell, snntorch_node, spikingjelly_node
 from torch import Tensor, nn
 
@@ -53,7 +53,7 @@ class Variant:
         stack = ExitStack()
         stack.enter_context(self.around())
         if self.bf16:
-            stack.enter_context(torch.autocast("cpu", torch.bfloat16))
+            stack.enter_context(torch.autocast(device_type(), torch.bfloat16))
         return stack
 
     def placed(self, value: Any) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from _bench import Row, Step, options, run_turns, short, summary, times_table, write
+from _bench import Row, Step, device_type, options, run_turns, short, summary, times_table, write
 from _networks import Blueprint
 from _sastc_forms import FORMS
 from torch import nn
@@ -71,7 +71,7 @@ def step(module: Distiller, batch: Batch) -> Step:
 
     def run() -> None:
         module.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16), fired_again():
+        with torch.autocast(device_type(), torch.bfloat16), fired_again():
             loss, _ = module(batch)
         loss.backward()
 
@@ -80,7 +80,8 @@ def step(module: Distiller, batch: Batch) -> Step:
 
 def forward_macs(module: Distiller, batch: Batch) -> float:
     """Multiply-adds of all convolutions and matrix products in one forward."""
-    with FlopCounterMode(display=False) as counter, torch.autocast("cpu", torch.bfloat16):
+    narrow = torch.autocast(device_type(), torch.bfloat16)
+    with FlopCounterMode(display=False) as counter, narrow:
         module(batch)
     return counter.get_total_flops() / 2
 

@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import torch
-from _bench import Row, Step, markdown, options, run_turns, short, summary, write
+from _bench import Row, Step, device_type, markdown, options, run_turns, short, summary, write
 from _peers import VERSIONS, Layer, layers, load
 from torch import Tensor
 
@@ -95,6 +95,11 @@ def differing(which: Mapping[str, Layer], current: Tensor) -> dict[str, float]:
         }
 
 
+def seeded(seed: int) -> torch.Generator:
+    """A generator for tensors of the device."""
+    return torch.Generator(device_type()).manual_seed(seed)
+
+
 def table(rows: Sequence[Row], steps: Sequence[int]) -> str:
     """The rows of one size, precision and direction: a line per layer, a column per T."""
     at = {(row["name"], row["T"]): row for row in rows}
@@ -123,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for passes, tensors in MOVES.items():
                 part: list[Row] = []
                 for T in steps:
-                    current = torch.randn(T, *size, generator=torch.Generator().manual_seed(T))
+                    current = torch.randn(T, *size, generator=seeded(T))
                     current = current.to(dtype)
                     turns = run_turns(cell_steps(which, current, passes), choice.limit, before=1)
                     facts = {"size": size, "dtype": name, "passes": passes, "T": T}

@@ -3,10 +3,11 @@
     python benchmarks/memory.py build/bench/memory.json
 
 ResNet-18, B = 32, 32 x 32. Every cell is a process of its own: what one training step adds to its
-resident set at the highest (gradients included, weights and the compiler not), and, from hooks of
-autograd in another step, the bytes that are saved for backward, by kind; copies of the weights in
-bf16 are no neuron's and are left out of the bytes per neuron and step. snnTorch, Norse and
-SpikingJelly in float32 at T = 2 and 8 only, to keep the time.
+resident set at the highest (gradients included, weights and the compiler not; on a GPU: to what
+torch has allocated there), and, from hooks of autograd in another step, the bytes that are saved
+for backward, by kind; copies of the weights in bf16 are no neuron's and are left out of the bytes
+per neuron and step. snnTorch, Norse and SpikingJelly in float32 at T = 2 and 8 only, to keep the
+time.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     choice = options(__doc__, "memory", rounds=3, seconds=0.0, argv=argv)
     peers = load(choice)
     B, side, width = (4, 16, 0.125) if choice.quick else (32, 32, 1.0)
-    common = {"network": NETWORK, "B": B, "side": side, "width": width}
+    common = {"network": NETWORK, "B": B, "side": side, "width": width, "device": choice.device}
     common["peers"] = str(choice.peers) if peers else None
     which = {name: T for name, T in STEPS.items() if peers or name not in OF_OTHERS}
     every = [(n, t) for n, T in which.items() for t in T if not choice.quick or t == 2]

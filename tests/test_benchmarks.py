@@ -15,6 +15,9 @@ import pytest
 import torch
 from torch import nn
 
+from spikedistill.functional.compiled import compiling
+from spikedistill.recipes import files
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 Get = Callable[[str], ModuleType]
 
@@ -136,7 +139,7 @@ def test_tables_replace_what_stands_between_their_markers(module: Get) -> None:
 def test_every_table_has_a_place_on_the_page(module: Get) -> None:
     text = (BENCHMARKS.parent / "docs/performance.md").read_text("utf-8")
     tables = {file.stem: "" for file in BENCHMARKS.glob("[a-z]*.py")}
-    assert len(tables) == 8
+    assert len(tables) == 9
     module("_page").filled(text, tables)  # raises where one has none
 
 
@@ -207,3 +210,62 @@ def test_the_table_step_runs_from_start_to_end(tmp_path: Path) -> None:
     results = json.loads(file.read_text("utf-8"))
     names = {row["name"] for row in results["rows"] if row["network"] == "ResNet-19"}
     assert names == {"ANN on T x B images", "spikedistill", "spikedistill, eager"}
+
+
+def test_a_schedule_shortened_to_fit(module: Get) -> None:
+    budget, load = module("_budget"), files.load
+    words = budget.shortened(load("cifar10-sastc"), 24)
+    shorter = load("cifar10-sastc", words)
+    for phase in shorter.phases:
+        settings = shorter.settings(phase)
+        assert (settings.epochs, settings.milestones) == (24, (15, 18, 21))
+    assert "phases.student.training.milestones=[1, 2]" in budget.shortened(shorter, 2)
+    assert "phases.teacher.training.warmup=0.2" in budget.shortened(load("digits-sastc"), 3)
+
+
+def test_a_large_batch_has_a_larger_rate(module: Get) -> None:
+    words = module("gpu").for_one_gpu("cifar10-sastc", 256)
+    recipe = files.load("cifar10-sastc", words)
+    rates = [recipe.settings(phase).lr for phase in recipe.phases]
+    assert rates == pytest.approx([0.2, 0.02]) and not recipe.phases[1].compare
+    assert recipe.settings(recipe.phases[1]).batch_size == 256
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, and it would be measured")
+def test_without_a_gpu_it_says_so(
+    module: Get, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module("gpu").main([str(tmp_path / "gpu.json"), "--quick", "--no-peers", "--rounds", "2"])
+    assert capsys.readouterr().out == "no GPU here: nothing was trained or measured\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_in_a_budget_goes_on_where_it_stopped(
+    module: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu, out = module("gpu"), tmp_path / "gpu.json"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # what the script sets is taken back
+    words = ["--device", "cpu", "--recipe", "digits-sastc", "--steps", "1", "--only", "train"]
+    for word in ("data.train_limit=64", "training.batch_size=32"):
+        words += ["--set", word]
+    arguments = [str(out), "--minutes", "0.001", *words]
+    told = gpu.Told.epoch
+
+    def stop(self: object, row: dict[str, object]) -> None:
+        told(self, row)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), compiling(False):
+        patch.setattr(gpu.Told, "epoch", stop)
+        gpu.main(arguments)
+    (half,) = json.loads(out.read_text("utf-8"))["rows"]
+    assert half["trainings"]["teacher"]["epoch"] == 1 and "accuracy" not in half
+    with compiling(False):
+        gpu.main([str(out), "--minutes", "9", *words])  # other minutes change nothing that is begun
+    (row,) = json.loads(out.read_text("utf-8"))["rows"]
+    assert row["fit"] == half["fit"] and (row["epochs"], row["of"]) == (1, 15)
+    assert row["accuracy"] == row["result"]["rows"][-1]["accuracy"][-1]
+    assert row["trainings"]["teacher"] == half["trainings"]["teacher"]  # not trained again
+    assert "| digits-sastc | - |" in out.with_suffix(".md").read_text("utf-8")
+    monkeypatch.setattr(gpu, "start", None)
+    gpu.main(arguments)  # finished: nothing is done again

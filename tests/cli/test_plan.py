@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from spikedistill.cli.plan import estimates
+
 QUICK = ["training.epochs=2", "training.batch_size=16", "training.precision=fp32",
          "phases.student.compare={}"]  # fmt: skip
 
@@ -43,12 +45,31 @@ def test_json_is_all_that_is_printed(spike: Any) -> None:
     assert found["cells"][0]["batch_size"] == 16 and found["seconds"] is None
 
 
+def test_for_a_gpu_that_is_not_here(spike: Any) -> None:
+    done = spike("plan", "digits-sastc", *QUICK, "--device", "a100")
+    text = " ".join(done.out.split())
+    assert done.code == 0 and "device: NVIDIA A100 80GB (SXM)" in text
+    assert "(estimate for one NVIDIA A100 80GB (SXM), not measured)" in text
+    assert "assumed: 40 % of 312 TFLOP/s in bf16 and 70 % of 2.04 TB/s" in text
+    assert "measured here" not in text and "images/s" in text
+
+
+def test_what_does_not_fit_is_said() -> None:
+    device = {"title": "X", "memory": 1e9, "bf16": 1e14, "bandwidth": 1e12, "launch": 1e-5,
+              "share_of_peak": 0.4, "share_of_bandwidth": 0.7}  # fmt: skip
+    found = {"assumed": device, "seconds": 7200.0, "cells": [{"memory": {"total": 2e9}}]}
+    lines = estimates(found)
+    assert lines[0].startswith("GPU hours of the whole recipe: about 2 (estimate for one X,")
+    assert lines[-1].startswith("it does not fit: 2 GB of 1 GB; lower training.batch_size")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
         (["plan"], 2, "Missing argument"),
         (["plan", "digit-sastc"], 1, "Error: there is no recipe 'digit-sastc'; did you mean"),
         (["plan", "digits-sastc", "training.lr"], 1, "is no override; write key.path=value"),
+        (["plan", "digits-sastc", "--device", "h20"], 1, "no data sheet of a device 'h20'"),
         (["plan", "digits-sastc", "trainng.lr=1"], 1, "did you mean 'training'?"),
         (["plan", "digits-sastc", "data={name: imagefolder}", "--data-dir", "nowhere"], 1,
          "nowhere/train holds 0 classes"),

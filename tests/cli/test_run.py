@@ -52,10 +52,26 @@ def test_a_dry_run_builds_everything_and_writes_nothing(
     spike: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    rows = json.loads(spike("run", "digits-sastc", *QUICK, "--dry-run", "--json").out)
-    assert [(row["cell"], row["steps"]) for row in rows] == [("teacher", 2), ("student", 2)]
-    assert "what would be trained" in spike("run", "digits-sastc", *QUICK, "--dry-run").out
+    found = json.loads(spike("run", "digits-sastc", *QUICK, "--dry-run", "--json").out)
+    steps = [(row["cell"], row["steps"]) for row in found["cells"]]
+    assert steps == [("teacher", 2), ("student", 2)] and found["missing"] == []
+    shown = spike("run", "digits-sastc", *QUICK, "--dry-run").out
+    assert "what would be trained" in shown and "35.7 k" in shown
+    assert "(estimate for one NVIDIA H200 (SXM), not measured)" in " ".join(shown.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_needs_no_data(
+    spike: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPIKEDISTILL_DATA", str(tmp_path))
+    done = spike("run", "cifar10-small-sastc", "phases.student.losses=[cross_entropy]",
+                 "phases.student.compare={}", "--dry-run")  # fmt: skip
+    text = " ".join(done.out.split())
+    assert done.code == 0 and "not found: CIFAR-10 was not found" in text
+    assert "not found: there are no weights weights-cifar10-resnet/resnet56.npz" in text
+    assert "estimated from the published sizes of cifar10: 45,000 + 5,000 + 10,000" in text
+    assert "Traceback" not in done.err and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -102,3 +102,8 @@ def test_a_damaged_image_gets_a_sentence(photos):
 def test_size_and_resize_must_fit(photos):
     with pytest.raises(SpikedistillError, match="size 16 and resize 8"):
         data_set("imagefolder", root=photos, size=16, resize=8)
+
+
+def test_a_folder_that_is_not_what_was_published(photos):
+    with pytest.raises(SpikedistillError, match=r"20 images in 2 classes, and imagenet has 1,281,"):
+        data_set("imagefolder", root=photos, size=8, published="imagenet")

@@ -55,6 +55,16 @@ def test_what_only_the_files_know_is_not_guessed() -> None:
     assert all(blank(name, 7) is None for name in ("imagefolder", "digits", "nmnist"))
 
 
+def test_a_folder_that_must_hold_a_published_set() -> None:
+    options = {"published": "imagenet", "size": 64}
+    data = blank("imagefolder", 2, options)
+    assert data is not None and (len(data.classes), data.shape) == (1000, (3, 64, 64))
+    found = sizes("imagefolder", 10_000, None, options)
+    assert (found.train, found.valid, found.test) == (1_271_167, 10_000, 50_000)
+    with pytest.raises(SpikedistillError, match="only its files know"):
+        sizes("imagefolder", None, None, {"size": 64})
+
+
 def test_sizes_of_the_splits() -> None:
     one, two = sizes("cifar10", None, None), sizes("mnist", 10_000, 128)
     assert (one.train, one.valid, one.test) == (45_000, 5_000, 10_000)

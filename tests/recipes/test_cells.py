@@ -26,3 +26,7 @@ def test_the_precision_is_decided_once_for_all_trainings() -> None:
     recipe = settled(files.load("digits-sastc", ["training.precision=auto"]))
     found = {recipe.settings(phase).precision for phase in recipe.phases}
     assert len(found) == 1 and found <= {"fp32", "bf16"}
+    other = settled(files.load("digits-sastc", ["training.precision=auto"]), auto="bf16")
+    assert {other.settings(phase).precision for phase in other.phases} == {"bf16"}
+    fixed = settled(files.load("digits-sastc"), auto="bf16")  # says fp32 itself
+    assert {fixed.settings(phase).precision for phase in fixed.phases} == {"fp32"}

@@ -51,11 +51,28 @@ def test_every_recipe_of_the_library_is_right(name: str) -> None:
 
 
 def test_the_claims_are_those_of_the_paper() -> None:
-    claims = {name: files.load(name).claim for name in ("cifar10-sastc", "cifar100-sastc")}
-    assert {name: claim and claim.value for name, claim in claims.items()} == {
-        "cifar10-sastc": 95.12, "cifar100-sastc": 79.40,
+    published = {
+        "cifar10-sastc": 95.12, "cifar10-sastc-bottleneck": 95.12,
+        "cifar100-sastc": 79.40, "cifar100-sastc-bottleneck": 79.40, "imagenet-sastc": 68.69,
     }  # fmt: skip
+    claims = {name: files.load(name).claim for name in published}
+    assert {name: claim and claim.value for name, claim in claims.items()} == published
     recipe = files.load("cifar100-sastc")
     teacher, student = (recipe.settings(phase) for phase in recipe.phases)
     assert (teacher.lr, student.lr, student.milestones) == (0.1, 0.01, (150, 180, 210))
     assert (student.epochs, student.batch_size, student.decay) == (240, 64, "all")
+
+
+def test_the_released_commands() -> None:
+    recipe = files.load("cifar100-sastc-bottleneck")
+    (loss,) = [loss for loss in recipe.phases[1].losses if loss.method == "sastc"]
+    assert (loss.weight, loss.options["guide_taps"]) == (800.0, ["stage1", "stage3"])
+    assert recipe.networks["student"].name == "bottleneck211"
+    assert recipe.networks["teacher"].name == "pyramidnet20"
+
+
+@pytest.mark.parametrize("name", files.names())
+def test_a_reconstruction_says_so_in_its_first_line(name: str) -> None:
+    first, *rest = files.find(name).read_text("utf-8").splitlines()
+    if "reconstruct" in " ".join(rest):
+        assert "reconstruction" in first

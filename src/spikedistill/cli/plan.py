@@ -23,6 +23,10 @@ def command(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where data lie; published data sets need not be there.")
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Estimate for a GPU by its data sheet (h200, h100, a100), not here."),
+    ] = None,
     measure: Annotated[
         bool,
         typer.Option("--measure/--no-measure", help="Predict times from a short measurement."),
@@ -32,9 +36,12 @@ def command(
     """Estimate what a recipe will take: operations, bytes, memory and time of each training."""
     from spikedistill.recipes.files import load
     from spikedistill.recipes.plan import plan
+    from spikedistill.training import devices
     from spikedistill.training.ceilings import Ceilings
 
-    found = plan(load(recipe, overrides or ()), data_dir, Ceilings if measure else None, say)
+    there = None if device is None else devices.device(device)
+    chosen = load(recipe, overrides or ())
+    found = plan(chosen, data_dir, Ceilings if measure and not there else None, say, there)
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -50,11 +57,13 @@ def _show(found: Mapping[str, Any]) -> None:
     sizes = found["data"]
     lines = [
         f"data: {sizes['name']}, {sizes['train']:,} images to train on, {sizes['valid']:,} to "
-        f"validate, {sizes['test']:,} to test; device: {found['device']}, "
-        f"{found['threads']} threads"
+        f"validate, {sizes['test']:,} to test; device: {found['device']}"
+        + ("" if found["assumed"] else f", {found['threads']} threads")
     ]
     limits = found["ceilings"]
-    if limits:
+    if found["assumed"]:
+        lines += estimates(found)
+    elif limits:
         lines += [
             "measured here: multiply-adds at "
             f"{limits['macs_per_second_forward'] / 1e9:.0f} G/s forward and "
@@ -65,6 +74,37 @@ def _show(found: Mapping[str, Any]) -> None:
         ]
     for line in lines:
         out.print(line, highlight=False)
+
+
+def estimates(found: Mapping[str, Any]) -> list[str]:
+    """How long a recipe should take on a GPU that was not measured, and what that stands on."""
+    assumed = found["assumed"]
+    most = max(row["memory"]["total"] for row in found["cells"])
+    lines = [
+        f"GPU hours of the whole recipe: about {gpu_hours(found['seconds'])} (estimate for one "
+        f"{assumed['title']}, not measured)",
+        f"assumed: {100 * assumed['share_of_peak']:.0f} % of {assumed['bf16'] / 1e12:.0f} TFLOP/s "
+        f"in bf16 and {100 * assumed['share_of_bandwidth']:.0f} % of "
+        f"{assumed['bandwidth'] / 1e12:.2f} TB/s, {1e6 * assumed['launch']:.0f} us to launch an "
+        "operation; loading of data and compilation are not in it",
+    ]
+    if most > assumed["memory"]:
+        lines.append(
+            f"it does not fit: {megabytes(most)} of {megabytes(assumed['memory'])}; lower "
+            "training.batch_size, or set training.checkpoint=stage"
+        )
+    return lines
+
+
+def gpu_hours(seconds: float) -> str:
+    """Hours with two digits, for an estimate.
+
+    Example:
+        >>> gpu_hours(100), gpu_hours(9000), gpu_hours(360000)
+        ('0.028', '2.5', '100')
+    """
+    hours = seconds / 3600
+    return f"{hours:.0f}" if hours >= 99.5 else f"{hours:.2g}"
 
 
 def _trainings(found: Mapping[str, Any]) -> Any:
@@ -127,7 +167,7 @@ def _parts(row: Mapping[str, Any]) -> Any:
     return table
 
 
-def megabytes(size: int) -> str:
+def megabytes(size: float) -> str:
     """A number of bytes for people.
 
     Example:

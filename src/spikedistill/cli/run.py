@@ -24,7 +24,7 @@ def command(
     data_dir: DataDir = None,
     replace: Annotated[bool, typer.Option("--replace", help="Throw away a run in --out.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Build and check everything, train nothing.")
+        bool, typer.Option("--dry-run", help="Estimate and check everything, train nothing.")
     ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Default: the recipe's.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the table.")] = (
@@ -35,14 +35,16 @@ def command(
     """Run a recipe: train its networks, compare them on the test split, keep everything."""
     from spikedistill.recipes.cells import default_folder
     from spikedistill.recipes.files import load
-    from spikedistill.recipes.run import plan, start
+    from spikedistill.recipes.run import start
     from spikedistill.training.progress import Live, Silent
 
     chosen = load(recipe, overrides or (), seed)
     folder = out or default_folder(chosen)
     with Silent() if quiet else Live(console(stderr=True)) as progress:
         if dry_run:
-            _show_plan(plan(chosen, data_dir, progress), as_json)
+            from spikedistill.recipes.dry_run import dry_run as estimate
+
+            _show_estimate(estimate(chosen, data_dir, progress), as_json)
             return
         with stoppable(folder):
             exist = "replace" if replace else "refuse"
@@ -98,25 +100,10 @@ def show_result(result: Mapping[str, Any], folder: Path, as_json: bool) -> None:
         out.print(f"  {line}", highlight=False)
 
 
-def _show_plan(rows: list[dict[str, Any]], as_json: bool) -> None:
+def _show_estimate(found: Mapping[str, Any], as_json: bool) -> None:
+    from spikedistill.cli import _dry_run
+
     if as_json:
-        print(json.dumps(rows, indent=2))
-        return
-    from rich.table import Table
-
-    from spikedistill.report.table import compact
-
-    table = Table(title="what would be trained")
-    for name in ("cell", "network", "T", "losses", "parameters", "epochs", "steps"):
-        table.add_column(name)
-    for row in rows:
-        table.add_row(
-            row["cell"],
-            row["network"],
-            str(row["timesteps"]),
-            " + ".join(row["losses"]),
-            compact(row["parameters"]),
-            str(row["epochs"]),
-            f"{row['steps']:,}",
-        )
-    console().print(table)
+        print(json.dumps(found, indent=2))
+    else:
+        _dry_run.show(found)

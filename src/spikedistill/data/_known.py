@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.data._dataset import DataSet, Split, count
 from spikedistill.data._registry import SHARE, _check_count
 
@@ -45,6 +46,8 @@ PUBLISHED = {
     "cifar10dvs": Published(10, (2, 128, 128), 9_000, 1_000, timesteps=10),
     "dvsgesture": Published(11, (2, 128, 128), 1_176, 288, timesteps=16),
 }
+FOLDERS = {"imagenet": Published(1000, (3, 224, 224), 1_281_167, 50_000)}
+"""Folders of images (`imagefolder`) by their option `published`; images are brought to `size`."""
 COARSE = 20
 """Classes of CIFAR-100 with `labels: coarse`."""
 
@@ -62,27 +65,41 @@ class Empty(Dataset[tuple[Tensor, int]]):
         return torch.zeros(self.shape), 0
 
 
+def known(name: str, options: Mapping[str, Any] | None = None) -> Published | None:
+    """The facts of a published data set, of the `size` asked for; None where only the files know.
+
+    Example:
+        >>> known("imagefolder", {"published": "imagenet", "size": 128}).shape
+        (3, 128, 128)
+    """
+    options = options or {}
+    facts = FOLDERS if name == "imagefolder" else PUBLISHED
+    found = facts.get(options.get("published") or "" if name == "imagefolder" else name)
+    if found is None or not isinstance(options.get("size"), int):
+        return found
+    return replace(found, shape=(found.shape[0], options["size"], options["size"]))
+
+
 def blank(name: str, rows: int, options: Mapping[str, Any] | None = None) -> DataSet | None:
     """A published data set as black images without meaning, `rows` of them to train on.
 
     It has the shape and the number of classes of the real one, whose files are not looked at.
     None where only the files know.
     """
-    known = PUBLISHED.get(name)
-    if known is None:
-        return None
     options = options or {}
-    classes = COARSE if options.get("labels") == "coarse" else known.classes
-    channels, *grid = known.shape
-    timesteps = options.get("timesteps") or known.timesteps
+    facts = known(name, options)
+    if facts is None:
+        return None
+    classes = COARSE if options.get("labels") == "coarse" else facts.classes
+    timesteps = options.get("timesteps") or facts.timesteps
 
     def split(size: int) -> Split | Empty:
         if timesteps is not None:
-            side = options.get("size")
-            return Empty(size, (timesteps, channels, *([side, side] if side else grid)))
-        images = torch.zeros(size, *known.shape, dtype=torch.uint8)
+            return Empty(size, (timesteps, *facts.shape))
+        images = torch.zeros(size, *facts.shape, dtype=torch.uint8)
         return Split(images, torch.zeros(size, dtype=torch.int64))
 
+    channels = facts.shape[0]
     return DataSet(
         name,
         split(rows),
@@ -103,10 +120,12 @@ def sizes(
     """The sizes of the splits of a published data set as `data_set` would make them.
 
     Raises:
-        SpikedistillError: if `valid` or `train_limit` is impossible.
+        SpikedistillError: if `valid` or `train_limit` is impossible, or only the files know.
     """
-    known = PUBLISHED[name]
-    total, tested = known.train, known.test
+    facts = known(name, options)
+    if facts is None:
+        raise SpikedistillError(f"only its files know how many samples {name} has")
+    total, tested = facts.train, facts.test
     whole = (options or {}).get("split") == "random"  # the test samples too are drawn
     if whole:
         total, tested = total + tested, count(SHARE, total + tested)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.data._dataset import Source
 from spikedistill.data._images import as_image
+from spikedistill.data._known import FOLDERS
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 
@@ -60,7 +61,11 @@ class Images(Dataset[tuple[Tensor, int]]):
 
 
 def load(
-    data_dir: Path, root: str | Path = ".", size: int = 224, resize: int | None = None
+    data_dir: Path,
+    root: str | Path = ".",
+    size: int = 224,
+    resize: int | None = None,
+    published: Literal["imagenet"] | None = None,
 ) -> Source:
     """The images under `root`, classes in the order of their folder names.
 
@@ -72,10 +77,12 @@ def load(
         root: the folder that holds `train/`.
         size: side of the square images, in pixels.
         resize: shorter side before the centre is cut out, in pixels; None: `size`.
+        published: the data set that the folder must hold as a whole (`imagenet`: that of ILSVRC
+            2012). Its facts are then known without the files: a training can be planned.
 
     Raises:
-        SpikedistillError: if there is no `train/` with classes, or another split has a class that
-            it lacks.
+        SpikedistillError: if there is no `train/` with classes, another split has a class that
+            it lacks, or the folder does not hold what `published` says.
     """
     resize = size if resize is None else resize
     if not 1 <= size <= resize:
@@ -91,6 +98,8 @@ def load(
     }
     for name in named:
         _check_classes(folder / name, classes)
+    if published is not None:
+        _check_published(folder, published, len(classes), len(named["train"]))
     held_out = named.get("val", named.get("valid"))
     splits: dict[str, Any] = {"test": named.get("test"), "valid": held_out}
     notes: tuple[str, ...] = ()
@@ -121,4 +130,13 @@ def _check_classes(folder: Path, classes: tuple[str, ...]) -> None:
         raise SpikedistillError(
             f"{folder} has {len(extra)} classes that train/ lacks ({', '.join(extra[:5])}): every "
             f"split needs the {len(classes)} classes of train/"
+        )
+
+
+def _check_published(folder: Path, published: str, classes: int, images: int) -> None:
+    facts = FOLDERS[published]
+    if (classes, images) != (facts.classes, facts.train):
+        raise SpikedistillError(
+            f"{folder}/train holds {images:,} images in {classes:,} classes, and {published} has "
+            f"{facts.train:,} in {facts.classes:,}; complete it, or leave out the option published"
         )

@@ -1,12 +1,12 @@
-"""ResNets for 32x32 images with projection shortcuts: ResNet-18, 34, 20m and four "ResNet-19".
+"""ResNets with projection shortcuts: ResNet-18, 34, 20m, four "ResNet-19", ResNet-34 of ImageNet.
 
-Basic blocks of He et al., CVPR 2016, a 3x3 stem of stride 1, no max-pooling. Papers on spiking
-networks call four different networks ResNet-19; each has its own name here.
+Basic blocks of He et al., CVPR 2016. For 32x32 images a 3x3 stem of stride 1 and no max-pooling.
+Papers on spiking networks call four different networks ResNet-19; each has its own name here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import nn
 
@@ -30,6 +30,7 @@ __all__ = [
     "resnet19_wide_stem_no_fc",
     "resnet20m",
     "resnet34",
+    "resnet34_imagenet",
 ]
 
 
@@ -58,6 +59,15 @@ def _stem(
     return {"conv1": conv3x3(channels, to), "bn1": norm(to), "activation1": fresh(activation)}
 
 
+def _large_stem(
+    channels: int, to: int, activation: Activation, norm: NormFactory
+) -> dict[str, nn.Module]:
+    """A 7x7 convolution and a pooling, each of stride 2: a quarter of the grid."""
+    conv = nn.Conv2d(channels, to, 7, 2, padding=3, bias=False)
+    layers = {"conv1": conv, "bn1": norm(to), "activation1": fresh(activation)}
+    return layers | {"stem_pool": nn.MaxPool2d(3, 2, padding=1)}
+
+
 def _four_stages(
     blocks: Sequence[int],
     activation: Activation,
@@ -65,10 +75,11 @@ def _four_stages(
     channels: int,
     width: float,
     norm: NormFactory,
+    stem: Callable[..., dict[str, nn.Module]] = _stem,
 ) -> Network:
     """ResNet-18 and 34: stages of 64, 128, 256, 512 channels."""
     widths = [scaled(base, width) for base in (64, 128, 256, 512)]
-    layers = _stem(channels, widths[0], activation, norm)
+    layers = stem(channels, widths[0], activation, norm)
     layers |= _stages(widths[0], widths, blocks, activation, norm)
     return Network(layers | head(widths[-1], classes), stage_taps(4), classes)
 
@@ -103,6 +114,19 @@ def resnet34(
 ) -> Network:
     """ResNet-34 for small images: 21.28 M parameters, 1.159 GMAC a step at 32x32."""
     return _four_stages((3, 4, 6, 3), activation, classes, channels, width, norm)
+
+
+def resnet34_imagenet(
+    activation: Activation = nn.ReLU,
+    *,
+    classes: int = 10,
+    channels: int = 3,
+    width: float = 1.0,
+    norm: NormFactory = batch_norm,
+) -> Network:
+    """ResNet-34 of ImageNet: 21.80 M parameters with 1000 classes, 3.664 GMAC a step at 224x224."""
+    blocks = (3, 4, 6, 3)
+    return _four_stages(blocks, activation, classes, channels, width, norm, _large_stem)
 
 
 def _nineteen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -40,11 +41,17 @@ def default_folder(recipe: Recipe) -> Path:
     return Path("runs") / (recipe.name if not recipe.seed else f"{recipe.name}-seed{recipe.seed}")
 
 
-def settled(recipe: Recipe) -> Recipe:
-    """The recipe with `precision: auto` decided, once and for all its trainings."""
+def settled(recipe: Recipe, auto: Literal["fp32", "bf16"] | None = None) -> Recipe:
+    """The recipe with `precision: auto` decided, once and for all its trainings.
+
+    Args:
+        recipe: as it was written.
+        auto: what `auto` becomes; None: what this machine is faster in.
+    """
     phases = []
     for phase in recipe.phases:
-        dtype = resolve(recipe.settings(phase).precision, machine().device)
-        training = {**phase.training, "precision": NAMES[dtype]}
+        wanted = recipe.settings(phase).precision
+        chosen = auto if auto and wanted == "auto" else NAMES[resolve(wanted, machine().device)]
+        training = {**phase.training, "precision": chosen}
         phases.append(phase.model_copy(update={"training": training}))
     return recipe.model_copy(update={"phases": tuple(phases)})

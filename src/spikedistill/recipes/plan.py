@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from spikedistill.core.trace import Batch
 from spikedistill.data import DataSet, Loader, augmentation
 from spikedistill.data._dataset import length
 from spikedistill.data._known import Sizes, blank, sizes
+from spikedistill.functional.align import whole_differences
 from spikedistill.functional.compiled import compile_is_on, compiling
 from spikedistill.metrics.operations import parameter_count
 from spikedistill.recipes.build import (
@@ -30,6 +32,7 @@ from spikedistill.recipes.cells import Cell, cells, settled
 from spikedistill.recipes.judge import machine
 from spikedistill.recipes.schema import Recipe
 from spikedistill.training.ceilings import Ceilings
+from spikedistill.training.devices import Assumed, Device, assumptions
 from spikedistill.training.distiller import Distiller
 from spikedistill.training.settings import Settings
 from spikedistill.training.work import Work, emptied, imitation, on_paper, work
@@ -43,6 +46,7 @@ def plan(
     data_dir: Path | str | None = None,
     measure: Callable[[torch.device, int], Ceilings] | None = Ceilings,
     say: Callable[[str], object] = str,
+    device: Device | None = None,
 ) -> dict[str, Any]:
     """What every training of a recipe will take.
 
@@ -53,24 +57,29 @@ def plan(
         data_dir: where data of other kinds lie.
         measure: makes the ceilings from which times are predicted; None: no times.
         say: gets the sentences that a user should read.
+        device: a GPU by its data sheet: nothing is measured then, times are those that it is
+            assumed to take (`training.devices.Assumed`), and `precision: auto` is bf16.
 
     Returns:
-        Plain values: `cells` (see `_row`), `ceilings` and `seconds` of the whole recipe, the
-        last two None without `measure`.
+        Plain values: `cells` (see `row`), `ceilings` and `seconds` of the whole recipe, both None
+        without `measure` and `device`; `assumed`: what the times stand on, with a `device`.
 
     Raises:
         SpikedistillError: if a network, a loss or the data cannot be made, or a step asks for the
             values of a tensor.
     """
-    planner = Planner(settled(recipe), data_dir, say)
+    planner = Planner(settled(recipe, device and "bf16"), data_dir, say, on_gpu=device is not None)
     works = [planner.work(cell) for cell in cells(planner.recipe)]
     between = max(done.memory.total for done in works)
     ceilings = None if measure is None else measure(machine().device, between)
+    if device is not None:
+        ceilings = Assumed(device)
     rows = [planner.row(cell, ceilings) for cell in cells(planner.recipe)]
     times = [row["seconds"]["total"] for row in rows if row["seconds"]]
     return {
         "name": recipe.name,
-        "device": str(machine().device),
+        "device": device.title if device else str(machine().device),
+        "assumed": device and assumptions(device),
         "threads": torch.get_num_threads(),
         "data": {"name": planner.data.name, **asdict(planner.sizes)},
         "cells": rows,
@@ -86,12 +95,18 @@ class Planner:
         recipe: with its precision decided (`cells.settled`).
         data_dir: where data lie that are not known without their files.
         say: gets the sentences that a user should read.
+        on_gpu: whether what a CPU does in pieces is followed as a whole.
     """
 
     def __init__(
-        self, recipe: Recipe, data_dir: Path | str | None = None, say: Callable[[str], object] = str
+        self,
+        recipe: Recipe,
+        data_dir: Path | str | None = None,
+        say: Callable[[str], object] = str,
+        on_gpu: bool = False,
     ) -> None:
         self.recipe, self.works = recipe, dict[str, Work]()
+        self.at_once = whole_differences if on_gpu else nullcontext
         self.full_batches = dict[str, bool]()
         self.data, self.sizes = _material(recipe, data_dir)
         check_inputs(self.data, recipe.encoder, recipe.augment)
@@ -121,7 +136,7 @@ class Planner:
         if cell.name not in self.works:
             settings, networks = self.recipe.settings(cell.phase), self.networks(cell)
             loops = compile_is_on() and settings.compile != "off"
-            with on_paper(), compiling(False):
+            with on_paper(), compiling(False), self.at_once():
                 paper = {name: imitation(network) for name, network in networks.items()}
                 images = torch.zeros(settings.batch_size, *self.data.sample_shape)
                 if images.ndim == 4:
@@ -147,6 +162,7 @@ class Planner:
             "timesteps": role.timesteps,
             "losses": [loss.name for loss in cell.losses],
             "parameters": parameter_count(self.workshop.network(role.network)),
+            "roles": {name: self._role(cell, name, done) for name in cell.phase.roles},
             "batch_size": settings.batch_size,
             "precision": settings.precision,
             "epochs": settings.epochs,
@@ -159,6 +175,17 @@ class Planner:
             "memory": {**asdict(done.memory), "total": done.memory.total},
             "sections": [self._section(done, name, ceilings) for name in done.sections],
             "seconds": ceilings and self._seconds(cell, done, steps, ceilings),
+        }
+
+    def _role(self, cell: Cell, name: str, done: Work) -> dict[str, Any]:
+        """A network in a training: its parameters, and multiply-adds of one image at all steps."""
+        network = cell.phase.roles[name].network
+        return {
+            "network": network,
+            "timesteps": cell.phase.roles[name].timesteps,
+            "parameters": parameter_count(self.workshop.network(network)),
+            "macs": done.macs(f"role {name}", backward=False)
+            // self.recipe.settings(cell.phase).batch_size,
         }
 
     def steps(self, settings: Settings, cell: Cell) -> int:
@@ -181,7 +208,8 @@ class Planner:
 
     def _seconds(self, cell: Cell, done: Work, steps: int, ceilings: Ceilings) -> dict[str, float]:
         settings = self.recipe.settings(cell.phase)
-        step, loading = ceilings.step(done), self.loading(settings)
+        here = not isinstance(ceilings, Assumed)
+        step, loading = ceilings.step(done), self.loading(settings) if here else 0.0
         recorded = [
             pair
             for name, role in cell.phase.roles.items()

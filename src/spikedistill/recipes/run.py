@@ -204,10 +204,8 @@ class _Run:
         """The row of a network that was judged before this run was resumed."""
         path = self.folder / "teachers.json"
         rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-        for row in rows:
-            if row["state"] == state_hash(network):
-                return row
-        return None
+        state = state_hash(network)
+        return next((row for row in rows if row["state"] == state), None)
 
     def _say_teacher(self, role: str, network: str, row: Mapping[str, Any]) -> None:
         share = row["valid"]
@@ -391,8 +389,11 @@ class _Run:
 
 
 def plan(
-    recipe: Recipe, data_dir: Path | str | None = None, progress: Silent | None = None
+    recipe: Recipe,
+    data_dir: Path | str | None = None,
+    progress: Silent | None = None,
+    data: DataSet | None = None,
 ) -> list[dict[str, Any]]:
     """What a run would do, with everything built and nothing trained: one row for each cell."""
-    folder = RunFolder(default_folder(recipe))
-    return _Run(settled(recipe), folder, data_dir, progress or Silent()).check()
+    folder, recipe = RunFolder(default_folder(recipe)), settled(recipe)
+    return _Run(recipe, folder, data_dir, progress or Silent(), data=data).check()
