@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import io
 import os
-import zlib
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from spikedistill.data._frame_cache import FrameCache, cache_folder
 
@@ -28,17 +27,8 @@ def test_what_is_kept_comes_back(place, tmp_path):
     cache.store(path, FRAMES)
     assert np.array_equal(cache.load(path), FRAMES)
     assert path.is_relative_to(tmp_path / "frames-cache" / "name" / "5-by-number")
-    assert np.array_equal(np.load(path, allow_pickle=False), FRAMES)  # a plain .npy
+    assert np.array_equal(load_file(path)["frames"], FRAMES)
     assert [other.name for other in path.parent.iterdir()] == [path.name]
-
-
-def test_objects_are_never_unpickled(place):
-    cache, _, path = place
-    cache.store(path, FRAMES)
-    buffer = io.BytesIO()
-    np.save(buffer, np.array([{}], object), allow_pickle=True)
-    path.write_bytes(buffer.getvalue() + zlib.crc32(buffer.getvalue()).to_bytes(4, "little"))
-    assert cache.load(path) is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", "cut", "flip"])
@@ -46,7 +36,7 @@ def test_a_damaged_file_counts_as_not_there(place, damage):
     cache, _, path = place
     cache.store(path, FRAMES)
     whole = path.read_bytes()
-    broken = {"cut": whole[:-9], "flip": whole[:150] + b"\xff" + whole[151:]}.get(damage, damage)
+    broken = {"cut": whole[:-9], "flip": whole[:-20] + b"\xff" + whole[-19:]}.get(damage, damage)
     path.write_bytes(broken)
     assert cache.load(path) is None
 

@@ -64,7 +64,7 @@ def test_changed_and_damaged_frames_are_made_again(folder):
     log = []
     data = samples(folder, log)
     before = data[0][0]
-    (kept,) = (folder.parent / "frames-cache").rglob("0-0-*.npy")
+    (kept,) = (folder.parent / "frames-cache").rglob("0-0-*.safetensors")
     kept.write_bytes(kept.read_bytes()[:100])
     assert torch.equal(data[0][0], before) and log == ["0.bin"] * 2
     data.cache.store(kept, np.zeros(3))  # whole, but of another shape

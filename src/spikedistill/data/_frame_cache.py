@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import os
 import zlib
@@ -11,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from spikedistill.core.files import put
 
@@ -24,8 +25,8 @@ class FrameCache:
     """One file of whole numbers for each recording, named after what it was made from.
 
     It lies in `frames-cache` beside the data set where that folder can be written to, else in the
-    user's cache folder (`XDG_CACHE_HOME`, or `~/.cache`). A file is a plain `.npy` with a check
-    sum behind it; what is damaged or incomplete counts as not there.
+    user's cache folder (`XDG_CACHE_HOME`, or `~/.cache`). A file is safetensors with a check
+    sum in its metadata; what is damaged or incomplete counts as not there.
 
     Args:
         data: the folder of the data set.
@@ -47,28 +48,21 @@ class FrameCache:
             state = source.stat()
             facts += [source.relative_to(self.data), state.st_size, state.st_mtime_ns]
         digest = hashlib.sha256("\n".join(map(str, facts)).encode()).hexdigest()
-        return self.folder / f"{sources[0].stem}-{part}-{digest[:16]}.npy"
+        return self.folder / f"{sources[0].stem}-{part}-{digest[:16]}.safetensors"
 
     def load(self, path: Path) -> np.ndarray | None:
         """Kept frames; None where there are none that can be trusted."""
         try:
-            content = path.read_bytes()
-        except OSError:
+            with safe_open(path, framework="np") as file:
+                frames, known = file.get_tensor("frames"), file.metadata() or {}
+        except (OSError, SafetensorError):
             return None
-        body, sum_ = content[:-4], content[-4:]
-        if zlib.crc32(body).to_bytes(4, "little") != sum_:
-            return None
-        try:
-            return np.load(io.BytesIO(body), allow_pickle=False)
-        except (ValueError, EOFError):
-            return None
+        return frames if known.get("crc32") == str(zlib.crc32(frames.tobytes())) else None
 
     def store(self, path: Path, frames: np.ndarray) -> None:
         """Keep frames; a disk that takes no more costs time only, and one line in the log."""
-        buffer = io.BytesIO()
-        np.save(buffer, frames, allow_pickle=False)
-        body = buffer.getvalue()
-        content = body + zlib.crc32(body).to_bytes(4, "little")
+        known = {"crc32": str(zlib.crc32(frames.tobytes()))}
+        content = save({"frames": frames}, metadata=known)
         try:
             put(path, lambda partial: partial.write_bytes(content))
         except OSError as fault:
