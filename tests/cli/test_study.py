@@ -22,6 +22,9 @@ def test_a_study_goes_on_where_it_stopped_and_writes_its_page(spike, tmp_path):
     assert "| uniform |" in (tmp_path / "s/page.md").read_text()
     assert (tmp_path / "s/stm.png").exists()
     assert len(list((tmp_path / "s/cells").glob("*.json"))) == 2
+    told = spike("report", tmp_path / "s")
+    assert told.code == 0 and told.out.strip() == str(tmp_path / "s/report.html")
+    assert page["title"] in (tmp_path / "s/report.html").read_text()
 
 
 def test_finished_cells_may_come_from_elsewhere(spike, tmp_path):

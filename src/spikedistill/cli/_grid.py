@@ -90,12 +90,13 @@ def _list(grid: Grid, points: Sequence[Point], as_json: bool) -> None:
 
 def _written(grid: Grid, points: Sequence[Point], write: Write) -> Page:
     """The page of the cells that are there, as `page.json` and `page.md` beside its pictures."""
+    from spikedistill.report.page import FILE
     from spikedistill.training.run_folder import RunFolder
 
     folder = RunFolder(grid.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
     page = write(grid.cells(points), folder.path)
-    folder.write_json("page.json", page.plain())
+    folder.write_json(FILE, page.plain())
     folder.write_text("page.md", page.markdown())
     return page
 
@@ -125,6 +126,7 @@ def _show(page: Page, folder: Path, left: int) -> None:
     if left:
         out.print(f"\n{left} cells are missing; the same command goes on with them.")
     out.print(f"\nThe page lies in {folder}: page.md, page.json and pictures.", highlight=False)
+    out.print(f"As one HTML file: spikedistill report {folder}", highlight=False)
 
 
 def _bold(text: str) -> str:

@@ -16,7 +16,10 @@ EXAMPLE = "spikedistill report runs/digits-sastc"
 
 @shielded
 def command(
-    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folders of runs, studies or comparisons."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(help="The HTML file; default report.html in RUN, or beside several runs."),
@@ -26,7 +29,7 @@ def command(
         bool, typer.Option("--no-data", help="Show only what is on disk; run no network.")
     ] = False,
 ) -> None:
-    """Write a page about runs: one HTML file that opens anywhere and loads nothing."""
+    """Write a page about runs or studies: one HTML file that opens anywhere and loads nothing."""
     from spikedistill.recipes.pages import write_report
     from spikedistill.training.progress import Silent
 

@@ -14,6 +14,7 @@ from spikedistill.recipes.shelves import references
 from spikedistill.report import cost
 from spikedistill.report.html import page
 from spikedistill.report.overview import Told
+from spikedistill.report.page import FILE, read_page
 from spikedistill.report.reading import Run, read_run
 from spikedistill.training.progress import Silent
 
@@ -39,7 +40,8 @@ def write_report(
     """Write one page about one or several runs.
 
     Args:
-        paths: run folders. Of several, those that cannot be told are named on the page.
+        paths: folders of runs, studies and comparisons. Of several, those that cannot be told are
+            named on the page.
         out: where to; default `report.html` in the one run's folder, else beside the first run.
         data_dir: where data sets lie; default as each run had it.
         use_data: whether networks that were not looked at before are run on their data.
@@ -48,23 +50,27 @@ def write_report(
     Raises:
         SpikedistillError: if none of the runs can be told, or the page cannot be written.
     """
-    told, lost = [], []
-    for path in paths:
+    told, pages, lost = [], [], []
+    for path in map(Path, paths):
         try:
-            told.append(_tell(read_run(path), data_dir, use_data, progress))
+            if (path / FILE).exists():
+                pages.append(read_page(path))
+            else:
+                told.append(_tell(read_run(path), data_dir, use_data, progress))
         except SpikedistillError as error:
             lost.append(str(error))
-    if not told:
+    if not told and not pages:
         raise SpikedistillError("; ".join(lost))
     target = Path(out) if out is not None else _default([Path(path) for path in paths])
-    text = page(told, lost)
+    text = page(told, lost, pages)
     try:
         put(target, lambda path: path.write_text(text, encoding="utf-8"))
     except OSError as error:
         raise SpikedistillError(
             f"could not write {target}: {error}; choose another --out"
         ) from error
-    missing = [sentence for one in told for sentence in (*one.run.missing, *one.missing)]
+    missing = [sentence for shown in pages for sentence in shown.missing]
+    missing += [sentence for one in told for sentence in (*one.run.missing, *one.missing)]
     return Written(target, tuple(lost), tuple(missing))
 
 

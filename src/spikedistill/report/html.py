@@ -1,4 +1,4 @@
-"""One self-contained HTML page for one or several runs.
+"""One self-contained HTML page for runs, studies and comparisons.
 
 Nothing is loaded from anywhere: style and script stand in the page, pictures are data, and a
 content security policy forbids all else. All text passes through jinja2's escaping; no markup is
@@ -18,16 +18,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from spikedistill.report import inside, overview
 from spikedistill.report.overview import Told
+from spikedistill.report.page import Shown
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(runs: Sequence[Told], missing: Sequence[str] = ()) -> str:
+def page(runs: Sequence[Told], missing: Sequence[str] = (), pages: Sequence[Shown] = ()) -> str:
     """The text of the page.
 
     Args:
-        runs: at least one; several are compared first.
+        runs: several are compared first.
         missing: sentences about runs that could not be told at all.
+        pages: studies and comparisons, which stand before the runs.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -37,7 +39,7 @@ def page(runs: Sequence[Told], missing: Sequence[str] = ()) -> str:
         lstrip_blocks=True,
     )
     style, script = ((TEMPLATES / name).read_text("utf-8") for name in ("page.css", "page.js"))
-    names = [told.run.name for told in runs]
+    names = [*(one.page.title for one in pages), *(told.run.name for told in runs)]
     together = None
     if len(runs) > 1:
         together = {
@@ -47,6 +49,7 @@ def page(runs: Sequence[Told], missing: Sequence[str] = ()) -> str:
         }
     return environment.get_template("page.html").render(
         title=" and ".join(names) if len(names) < 4 else f"{len(names)} runs",
+        studies=[_study(one, f"study{number}") for number, one in enumerate(pages, 1)],
         missing=missing,
         together=together,
         runs=[_sections(told, f"run{number}") for number, told in enumerate(runs, 1)],
@@ -54,6 +57,18 @@ def page(runs: Sequence[Told], missing: Sequence[str] = ()) -> str:
         style=style,
         script=script,
     )
+
+
+def _study(shown: Shown, key: str) -> dict[str, Any]:
+    """A study or comparison for its template: parts with one key each."""
+    parts = shown.page.plain()["parts"]
+    return {
+        "key": key,
+        "title": shown.page.title,
+        "parts": [part for part in parts if "table" not in part or part["table"]["rows"]],
+        "pictures": shown.pictures,
+        "missing": shown.missing,
+    }
 
 
 def _policy(style: str, script: str) -> str:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from spikedistill.core.errors import SpikedistillError
+
+FILE = "page.json"
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,43 @@ class Page:
             else:
                 blocks.append(_markdown(part))
         return "\n\n".join(blocks) + "\n"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page that was read from its folder."""
+
+    path: Path
+    page: Page
+    pictures: Mapping[str, str]
+    """File name -> the picture as a `data:` address."""
+    missing: tuple[str, ...]
+    """A sentence for each picture that is not there."""
+
+
+def read_page(folder: Path) -> Shown:
+    """The page of a study or comparison, with its pictures.
+
+    Raises:
+        SpikedistillError: if its file is damaged.
+    """
+    try:
+        page = Page.from_plain(json.loads((folder / FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SpikedistillError(
+            f"{folder / FILE} cannot be read ({error}); write it again with the command that made "
+            "it: finished cells are not trained again"
+        ) from error
+    pictures, missing = {}, []
+    for part in page.parts:
+        if isinstance(part, Picture):
+            try:
+                content = (folder / Path(part.file).name).read_bytes()
+            except OSError:
+                missing.append(f"The picture {part.file} is not in {folder}.")
+                continue
+            pictures[part.file] = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return Shown(folder, page, pictures, tuple(missing))
 
 
 def _markdown(table: Table) -> str:
