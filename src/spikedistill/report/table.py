@@ -11,13 +11,19 @@ from rich.table import Table
 def label(row: Mapping[str, Any]) -> str:
     """How a network was trained, in few words: its losses, or that it came trained.
 
+    The name of its training stands there where it says more than its role and losses do.
+
     Example:
         >>> label({"role": "student", "losses": ["cross_entropy", "sastc"]})
         'student: cross_entropy + sastc'
         >>> label({"role": "teacher", "losses": []})
         'teacher: as it came'
+        >>> label({"role": "student", "losses": ["sastc"], "cell": "grouped"})
+        'student (grouped): sastc'
     """
-    return f"{row['role']}: {' + '.join(row['losses']) or 'as it came'}"
+    cell = row.get("cell")
+    named = "" if cell in (None, row["role"], *row["losses"]) else f" ({cell})"
+    return f"{row['role']}{named}: {' + '.join(row['losses']) or 'as it came'}"
 
 
 def compact(value: float | None) -> str:
