@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -14,17 +13,18 @@ from torch import Tensor
 
 # Elements of a block of differences: half a megabyte in float32, which a core's own cache holds.
 _BLOCK = 2**17
-_whole = ContextVar("whole", default=False)
+_whole = False  # not a context variable, which torch's compiler cannot follow
 
 
 @contextmanager
 def whole_differences() -> Generator[None, None, None]:
     """Inside, a CPU takes all samples of a step at once, as a GPU does: to count what one would."""
-    token = _whole.set(True)
+    global _whole
+    before, _whole = _whole, True
     try:
         yield
     finally:
-        _whole.reset(token)
+        _whole = before
 
 
 def common_grid(learner: tuple[int, ...], guide: tuple[int, ...]) -> tuple[int, int]:
@@ -107,7 +107,7 @@ class _Gap(torch.autograd.Function):
 def _differences(learner: Tensor, guide: Tensor) -> Iterator[tuple[int, slice, Tensor]]:
     """`learner - guide` in blocks, each with its step and its samples; each may be written to."""
     steps, count = learner.shape[:2]
-    few = learner.device.type == "cpu" and not _whole.get()
+    few = learner.device.type == "cpu" and not _whole
     block = max(1, _BLOCK // learner[0, 0].numel()) if few else count
     for start in range(0, count, block):
         samples = slice(start, min(start + block, count))
