@@ -118,7 +118,8 @@ def _show(page: Page, folder: Path, left: int) -> None:
             continue
         drawn = Drawn(title=part.caption)
         for number, name in enumerate(part.columns):
-            drawn.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+            words = any(_is_text(row[number]) for row in part.rows)
+            drawn.add_column(name, justify="left" if words else "right", overflow="fold")
         for row in part.rows:
             drawn.add_row(*(_bold(escape(cell)) for cell in row))
         assert isinstance(part, Table)
@@ -127,6 +128,10 @@ def _show(page: Page, folder: Path, left: int) -> None:
         out.print(f"\n{left} cells are missing; the same command goes on with them.")
     out.print(f"\nThe page lies in {folder}: page.md, page.json and pictures.", highlight=False)
     out.print(f"As one HTML file: spikedistill report {folder}", highlight=False)
+
+
+def _is_text(cell: str) -> bool:
+    return cell[:1].isalpha() or cell.startswith("(")
 
 
 def _bold(text: str) -> str:
