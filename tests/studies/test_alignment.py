@@ -5,11 +5,17 @@ import math
 import pytest
 import torch
 
+from spikedistill.core.objective import Objective, Role, Term
+from spikedistill.data import Loader, Split
 from spikedistill.grid.run import Grid
 from spikedistill.grid.store import Store
+from spikedistill.methods.cross_entropy import CrossEntropy
+from spikedistill.models.digits import digits
+from spikedistill.neurons.lif import LIF
 from spikedistill.recipes.files import load
 from spikedistill.studies._alignment import alignment, score
 from spikedistill.studies.alignment import SASTC, page, points
+from spikedistill.training.distiller import Distiller, describe
 
 QUICK = ["training.epochs=2", "data.train_limit=128", "training.batch_size=32"]
 
@@ -51,8 +57,11 @@ def test_a_training_is_looked_at_after_every_epoch_and_the_page_shows_it(made, t
 
 
 def test_a_phase_without_layer_matching_has_nothing_to_look_at():
-    class Bare:
-        class objective:  # noqa: N801
-            terms = ()
-
-    assert alignment(Bare(), None) is None
+    student = digits(LIF(), width=0.25)
+    images = torch.rand(8, 1, 8, 8)
+    role = Role(student, 2, trainable=True)
+    term = Term("ce", CrossEntropy(describe("student", role, images)))
+    distiller = Distiller({"student": role}, Objective([term]))
+    labels = torch.zeros(8, dtype=torch.int64)
+    loader = Loader(Split((255 * images).to(torch.uint8), labels), 8)
+    assert alignment(distiller, loader) is None
