@@ -15,17 +15,24 @@ EXAMPLE = "spikedistill list methods"
 
 @shielded
 def command(
-    what: Annotated[str, typer.Argument(help="methods, neurons, layers, models, data or recipes.")],
+    what: Annotated[
+        str, typer.Argument(help="methods, neurons, layers, models, data, recipes or studies.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
 ) -> None:
-    """List methods, neurons, layers, models, data sets or recipes, a line for each."""
+    """List methods, neurons, layers, models, data sets, recipes or studies, a line for each."""
+    from spikedistill import studies
     from spikedistill.core.errors import suggest
-    from spikedistill.recipes.shelves import SHELVES
+    from spikedistill.recipes.shelves import SHELVES, Item
 
-    if what not in SHELVES:
-        known = suggest(what, SHELVES)
+    def all_studies() -> list[Item]:
+        return [Item("study", name, studies.find(name).__doc__ or "") for name in studies.names()]
+
+    shelves = {**SHELVES, "studies": all_studies}
+    if what not in shelves:
+        known = suggest(what, shelves)
         raise typer.BadParameter(f"there is no list of {what!r}; {known}", param_hint="WHAT")
-    items = SHELVES[what]()
+    items = shelves[what]()
     if as_json:
         rows = [{"name": item.name, "summary": item.summary} for item in items]
         print(json.dumps(rows, indent=2))
@@ -39,5 +46,7 @@ def command(
         table.add_row(item.name, item.summary)
     out = console()
     out.print(table)
-    if items:
+    if items and what != "studies":
         out.print(f"\nMore on one of them: spikedistill show {items[0].name}", highlight=False)
+    elif items:
+        out.print(f"\nRun one: spikedistill study {items[0].name} digits-sastc", highlight=False)
