@@ -25,6 +25,7 @@ from spikedistill.cli import (
     show,
     study,
 )
+from spikedistill.cli._threads import let_threads_wait_briefly
 
 app = typer.Typer(
     name="spikedistill",
@@ -78,9 +79,7 @@ for module in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; `--debug` may stand anywhere."""
-    # Waiting threads sleep instead of spinning. On a machine that others use too, spinning made a
-    # step of a small network 15 times slower; this must be set before torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_threads_wait_briefly()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "--debug" in given:
         given = ["--debug", *(word for word in given if word != "--debug")]
