@@ -93,7 +93,10 @@ def read_page(folder: Path) -> Shown:
         SpikedistillError: if its file is damaged.
     """
     try:
-        page = Page.from_plain(json.loads((folder / FILE).read_text(encoding="utf-8")))
+        plain = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if not isinstance(plain, dict):
+            raise TypeError("it holds no mapping")
+        page = Page.from_plain(plain)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SpikedistillError(
             f"{folder / FILE} cannot be read ({error}); write it again with the command that made "
