@@ -93,6 +93,7 @@ def show_result(result: Mapping[str, Any], folder: Path, as_json: bool) -> None:
         out.print(f"  {name:<18} {text}", highlight=False)
     out.print("\nNext:", highlight=False)
     for line in (
+        f"spikedistill report {folder}",
         f"spikedistill evaluate {folder}",
         f"spikedistill cite {folder}",
         "spikedistill list recipes",
