@@ -8,7 +8,7 @@ from typing import Any
 
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.grid.points import Point, alone, seeded
-from spikedistill.grid.summary import Figure, Group, difference, energy_uj, groups
+from spikedistill.grid.summary import Figure, Group, against, energy_uj, groups
 from spikedistill.recipes import parts
 from spikedistill.recipes.cells import cells
 from spikedistill.recipes.entries import LossEntry, read_loss
@@ -78,9 +78,8 @@ def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]
             rows += _teachers(name, group)
         claim = claims.get(name)
         whole = group.labels["student"] == _name(_main(recipes, name).phases[-1].losses)
-        against = "" if base is group else difference(group.accuracy, base.accuracy)
         rows.append(
-            [name, group.labels["student"], *_numbers(group), against,
+            [name, group.labels["student"], *_numbers(group), against(group, base),
              f"{claim.value:.2f}" if claim and whole else ""]
         )  # fmt: skip
     columns = ("recipe", "trained by", "T", "accuracy, %", "seeds", "parameters", "firing rate",

@@ -10,6 +10,7 @@ from typing import Any
 
 from spikedistill.grid.points import Point
 from spikedistill.metrics.energy import CONVENTION, Preset
+from spikedistill.report.cost import energy_of_row
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,8 @@ def _value(row: Mapping[str, Any], name: str) -> float | None:
 
 def energy_uj(row: Mapping[str, Any], preset: Preset = CONVENTION) -> float | None:
     """Energy of one inference in µJ, from the operations in the row of a network."""
-    if row["multiplications"] is None:
-        return None
-    total = preset.mac_pj * row["multiplications"] + preset.ac_pj * (row["synops"] or 0.0)
-    return 1e-6 * total
+    energy = energy_of_row(row, preset)
+    return None if energy is None else 1e-6 * energy
 
 
 def groups(cells: Sequence[tuple[Point, dict[str, Any]]]) -> list[Group]:
@@ -133,3 +132,10 @@ def difference(one: Figure, other: Figure, spread: float | None = None) -> str:
         return f"{text} ?"
     clear = abs(one.mean - other.mean) > visible(known, one.count, other.count)
     return f"**{text}**" if clear else text
+
+
+def against(group: Group, base: Group | None, spread: float | None = None) -> str:
+    """The difference of two groups in accuracy; empty where there is no other group."""
+    if base is None or base is group:
+        return ""
+    return difference(group.accuracy, base.accuracy, spread)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spikedistill.core.reference import Reference
-from spikedistill.metrics.energy import CONVENTION
+from spikedistill.metrics.energy import CONVENTION, Preset
 
 REFERENCE = Reference(
     key="horowitz2014computing",
@@ -21,18 +21,18 @@ REFERENCE = Reference(
 )
 
 
-def energy_pj(multiplications: float, accumulations: float) -> float:
+def energy_pj(multiplications: float, accumulations: float, preset: Preset = CONVENTION) -> float:
     """Picojoules of one inference.
 
     Example:
         >>> energy_pj(10, 100)
         136.0
     """
-    return multiplications * CONVENTION.mac_pj + accumulations * CONVENTION.ac_pj
+    return multiplications * preset.mac_pj + accumulations * preset.ac_pj
 
 
-def energy_of_row(row: Mapping[str, Any]) -> float | None:
+def energy_of_row(row: Mapping[str, Any], preset: Preset = CONVENTION) -> float | None:
     """Picojoules of a network in `result.json`; None where its operations were not counted."""
     if row.get("multiplications") is None:
         return None
-    return energy_pj(row["multiplications"], row.get("synops") or 0.0)
+    return energy_pj(row["multiplications"], row.get("synops") or 0.0, preset)

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import first_layers, run_folded
-from spikedistill.data import Loader, encoder
+from spikedistill.data._dataset import Samples
 from spikedistill.metrics.early_exit import EarlyExits, choose, early_exits
-from spikedistill.recipes.judge import machine
 from spikedistill.recipes.rebuild import Saved, rebuild
+from spikedistill.recipes.watch import Watched
 
 THRESHOLDS = (*(round(0.1 + 0.05 * number, 2) for number in range(18)), 0.99, 1.0)
 TOLERANCE = 0.5
@@ -37,15 +37,13 @@ def _plain(one: EarlyExits) -> dict[str, float]:
     return {"threshold": one.threshold, "accuracy": 100 * one.accuracy, "steps": one.steps}
 
 
-def _answers(saved: Saved, samples: Any) -> tuple[Tensor, Tensor]:
+def _answers(saved: Saved, samples: Samples) -> tuple[Tensor, Tensor]:
     """Outputs `[T, N, K]` and labels `[N]` of a split."""
-    network, device = saved.network.to(machine().device), machine().device
-    first, outputs, labels = first_layers(network), [], []
-    with torch.no_grad(), evaluation(network):
-        for number, batch in enumerate(Loader(samples, 128).epoch(0)):
-            generator = torch.Generator(device).manual_seed(number)
-            encode = encoder(saved.card["encoder"])
-            inputs = encode(batch.inputs.to(device), saved.timesteps, generator)
-            outputs.append(run_folded(network, inputs, saved.timesteps, first).float().cpu())
-            labels.append(batch.targets)
+    watched = Watched(saved.network, saved.timesteps, saved.card["encoder"], samples, 128)
+    first, outputs, labels = first_layers(saved.network), [], []
+    with torch.no_grad(), evaluation(saved.network):
+        for inputs, classes in watched.batches():
+            answers = run_folded(saved.network, inputs, saved.timesteps, first)
+            outputs.append(answers.float().cpu())
+            labels.append(classes)
     return torch.cat(outputs, 1), torch.cat(labels)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedistill.grid.points import Point, seeded
-from spikedistill.grid.summary import difference, groups, pooled, visible
+from spikedistill.grid.summary import against, groups, pooled, visible
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.page import Page, Table
 from spikedistill.studies._terms import Terms, terms
@@ -58,12 +58,10 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     spread = pooled([group.accuracy for group in found.values()])
     whole, rows = found.get(WHOLE), []
     for name, group in found.items():
-        against = (
-            "" if whole in (None, group) else difference(group.accuracy, whole.accuracy, spread)
-        )
+        lost = against(group, whole, spread)
         seconds = group.figure("train_seconds")
         minutes = "" if seconds is None else f"{seconds.mean / 60:.1f}"
-        rows.append([name, group.accuracy.text(), str(group.accuracy.count), against, minutes])
+        rows.append([name, group.accuracy.text(), str(group.accuracy.count), lost, minutes])
     columns = ("student", "accuracy, %", "seeds", "against SASTC", "training, min")
     made.parts.append(Table("Test accuracy after all T steps, last epoch", columns, rows))
     if spread is not None and whole is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedistill.grid.points import Look, Point, seeded
-from spikedistill.grid.summary import Figure, Group, difference, groups, pooled
+from spikedistill.grid.summary import Figure, Group, against, groups, pooled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_lines, plot_maps
 from spikedistill.report.page import Page, Picture, Table
@@ -75,9 +75,9 @@ def _final(found: dict[str, Group]) -> Table:
     base = found.get(UNIFORM)
     rows = []
     for name, group in found.items():
-        against = "" if base in (None, group) else difference(group.accuracy, base.accuracy, spread)
+        gained = against(group, base, spread)
         scores = [_by_epoch(group, weights)[-1].text(3) for weights in WEIGHTS]
-        rows.append([name, group.accuracy.text(), str(group.accuracy.count), against, *scores])
+        rows.append([name, group.accuracy.text(), str(group.accuracy.count), gained, *scores])
     columns = ("attention", "accuracy, %", "seeds", "against uniform",
                *(f"ln STM, {name} weights" for name in WEIGHTS))  # fmt: skip
     return Table("Students after the last epoch", columns, rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedistill.grid.points import Point, seeded
-from spikedistill.grid.summary import Group, difference, groups, pooled, visible
+from spikedistill.grid.summary import Group, against, groups, pooled, visible
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_heat
 from spikedistill.report.page import Page, Picture, Table
@@ -65,8 +65,8 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
 
 
 def _row(name: str, group: Group, none: Group | None, spread: float | None) -> list[str]:
-    against = "" if none in (None, group) else difference(group.accuracy, none.accuracy, spread)
-    return [name, group.accuracy.text(), str(group.accuracy.count), against]
+    accuracy = group.accuracy
+    return [name, accuracy.text(), str(accuracy.count), against(group, none, spread)]
 
 
 def _heat(pairs: dict[str, Group], none: Group | None, path: Path) -> Picture | None:
