@@ -58,3 +58,27 @@ def test_the_table_compares_with_the_first_student_of_the_recipe():
     assert rows[whole]["against first"] == "**+4.00**"
     assert rows[whole]["claimed"] == "95.12"
     assert rows[whole]["energy, µJ"] == "0.9" and rows[whole]["training"] == "1 min 15 s"
+    assert rows[whole]["SynOps"] == "1 M" and rows["(teacher: as it came)"]["SynOps"] == ""
+    assert rows["(teacher: as it came)"]["multiply-adds"] == "125 M"
+
+
+def test_several_recipes_are_set_against_each_other():
+    recipes = [load("cifar10-study"), load("cifar10-study-ann")]
+    made = points(recipes, ["cross_entropy", "cross_entropy+logit_kd"], 2)
+    reached = {("cifar10-study", "cross_entropy"): 40.0,
+               ("cifar10-study", "cross_entropy+logit_kd"): 43.0,
+               ("cifar10-study-ann", "cross_entropy"): 42.0,
+               ("cifar10-study-ann", "cross_entropy+logit_kd"): 43.0}  # fmt: skip
+    cells = [
+        cell(point, reached[point.labels["recipe"], point.labels["student"]] + point.seed)
+        for point in made
+    ]
+    _, table = page(cells, recipes).parts
+    assert table.columns == ("", "recipe", "trained by", "- 1", "- 2", "- 3", "- 4")
+    # two seeds one point apart: each mean has a standard error of 0.5, two differ by 0.71
+    assert [row[3:] for row in table.rows] == [
+        ["", "**-3.00**", "**-2.00**", "**-3.00**"],
+        ["**+3.00**", "", "+1.00", "+0.00"],
+        ["**+2.00**", "-1.00", "", "-1.00"],
+        ["**+3.00**", "+0.00", "+1.00", ""],
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from spikedistill.core.errors import SpikedistillError, suggest
@@ -68,7 +69,10 @@ def _loss(name: str, known: Mapping[str, LossEntry]) -> LossEntry:
 
 
 def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]) -> Page:
-    """The table; each student is compared with the first one of its recipe."""
+    """The table; each student is compared with the first one of its recipe.
+
+    Several recipes get a second table: how far each student lies above each other one.
+    """
     claims = {recipe.name: recipe.claim for recipe in recipes}
     found, first, rows = groups(made), dict[str, Group](), []
     for group in found:
@@ -83,13 +87,32 @@ def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]
              f"{claim.value:.2f}" if claim and whole else ""]
         )  # fmt: skip
     columns = ("recipe", "trained by", "T", "accuracy, %", "seeds", "parameters", "firing rate",
-               "energy, µJ", "training", "against first", "claimed")  # fmt: skip
+               "SynOps", "multiply-adds", "energy, µJ", "training", "against first",
+               "claimed")  # fmt: skip
     caption = (
         "Test accuracy of the last epoch, mean and standard deviation over seeds; bold: a "
         "difference of more than two standard errors; '?': one seed, no spread; energy of an "
         "inference by the 45 nm convention"
     )
-    return Page("compare", "Comparison", [Table(caption, columns, rows)])
+    tables = [Table(caption, columns, rows)]
+    if len(first) > 1:
+        tables.append(_differences(found))
+    return Page("compare", "Comparison", tables)
+
+
+def _differences(found: Sequence[Group]) -> Table:
+    """Every student against every other one, across recipes."""
+    rows = [
+        [str(number), *(str(group.labels[name]) for name in ("recipe", "student")),
+         *(against(group, other) for other in found)]
+        for number, group in enumerate(found, 1)
+    ]  # fmt: skip
+    caption = (
+        "Points by which the student of a row lies above that of a column; bold: more than two "
+        "standard errors"
+    )
+    numbers = tuple(f"- {number}" for number in range(1, len(found) + 1))
+    return Table(caption, ("", "recipe", "trained by", *numbers), rows)
 
 
 def _main(recipes: Sequence[Recipe], name: str) -> Recipe:
@@ -105,9 +128,18 @@ def _numbers(group: Group) -> list[str]:
         str(group.accuracy.count),
         compact(row["parameters"]),
         "" if rate is None else rate.text(3),
+        *_operations([cell["row"] for cell in group.cells]),
         "" if energy is None else f"{energy.mean:.3g}",
         "" if seconds is None else duration(seconds.mean),
     ]
+
+
+def _operations(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Synaptic operations and multiply-adds of an inference, each the mean over seeds."""
+    known = [[row[name] for row in rows if row[name] is not None]
+             for name in ("synops", "multiplications")]  # fmt: skip
+    synops, products = (compact(fmean(values)) if values else "" for values in known)
+    return synops, products
 
 
 def _teachers(recipe: str, group: Group) -> list[list[str]]:
@@ -121,7 +153,7 @@ def _teachers(recipe: str, group: Group) -> list[list[str]]:
         accuracy, energy = Figure.of([row["accuracy"][-1] for row in rows]), energy_uj(rows[0])
         lines.append(
             [recipe, f"({label(rows[0])})", str(rows[0]["timesteps"]), accuracy.text(),
-             "", compact(rows[0]["parameters"]), "", "" if energy is None else f"{energy:.3g}",
-             "", "", ""]
+             "", compact(rows[0]["parameters"]), "", *_operations(rows),
+             "" if energy is None else f"{energy:.3g}", "", "", ""]
         )  # fmt: skip
     return lines
