@@ -76,6 +76,18 @@ def test_a_look_that_was_not_taken_makes_a_cell_missing(points, done, tmp_path):
     assert store.get(look.key)["looks"] == {"where": look.key}
 
 
+def test_a_cell_keeps_what_another_study_looked_at(points, done, tmp_path):
+    store = Store(tmp_path / "cells")
+    shutil.copytree(done / "cells", store.folder)
+    before = store.get(points[0].key)
+    for name in ("first", "second"):
+        look = Look(afterwards=lambda run, data, name=name: name)
+        Grid(done, store).run([Point({}, points[0].recipe, {name: look})])
+    after = store.get(points[0].key)
+    assert after["looks"] == {"first": "first", "second": "second"}
+    assert after | {"looks": None} == before | {"looks": None}
+
+
 def test_a_look_at_every_epoch_trains_afresh(points, tmp_path):
     seen = []
 

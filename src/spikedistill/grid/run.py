@@ -50,7 +50,7 @@ class Grid:
         began = time.monotonic()
         for number, point in enumerate(missing[:most], 1):
             self.progress.say(f"[{number}/{count}] {point.title} ({point.key})")
-            self.store.keep(self._cell(point, unique(points)))
+            self.store.keep(self._joined(self._cell(point, unique(points))))
             spent = time.monotonic() - began
             if number < count:
                 rest = duration(spent / number * (count - number))
@@ -80,6 +80,13 @@ class Grid:
                 look=_each_epoch(point),
             )
         return self._finished(point, run)
+
+    def _joined(self, cell: dict[str, Any]) -> dict[str, Any]:
+        """A cell that another study has, with what this one looked at in the same training."""
+        known = self.store.get(cell["key"])
+        if known is None:
+            return cell
+        return known | {"looks": known.get("looks", {}) | cell["looks"]}
 
     def _watched(self, run: RunFolder, point: Point) -> bool:
         wanted = {name for name, look in point.looks.items() if look.each_epoch}
