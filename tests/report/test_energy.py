@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from spikedistill.report.energy import figure, layer_table, sentences, total_table, unit
+from spikedistill.report.cost import unit
+from spikedistill.report.energy import figure, layer_table, sentences, total_table
 
 
 def _layer(path: str, operation: str, **more: Any) -> dict[str, Any]:

@@ -100,6 +100,15 @@ def visible(spread: float, first: int, second: int) -> float:
     return 2 * spread * math.sqrt(1 / first + 1 / second)
 
 
+def seen_from(spread: float, count: int) -> str:
+    """What a table of means over `count` seeds each can tell apart, as a sentence."""
+    return (
+        f"Spread between seeds, pooled over the table: {spread:.2f} points. Two means of {count} "
+        f"seeds each are told apart from {visible(spread, count, count):.2f} points on (two "
+        "standard errors; bold)."
+    )
+
+
 def pooled(figures: Sequence[Figure]) -> float | None:
     """One spread from several groups of seeds; None where every group has one seed."""
     several = [figure for figure in figures if figure.spread is not None]

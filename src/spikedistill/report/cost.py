@@ -36,3 +36,16 @@ def energy_of_row(row: Mapping[str, Any], preset: Preset = CONVENTION) -> float 
     if row.get("multiplications") is None:
         return None
     return energy_pj(row["multiplications"], row.get("synops") or 0.0, preset)
+
+
+def unit(picojoules: float) -> tuple[float, str]:
+    """Picojoules of the unit in which an energy has at most three digits before the point.
+
+    Example:
+        >>> unit(52_300.0), unit(3e9), unit(7.0)
+        ((1000.0, 'nJ'), (1000000000.0, 'mJ'), (1.0, 'pJ'))
+    """
+    for size, name in ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ")):
+        if picojoules >= size:
+            return size, name
+    return 1.0, "pJ"

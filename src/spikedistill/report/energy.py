@@ -8,6 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from spikedistill.report.cost import unit
 from spikedistill.report.table import compact
 
 TITLES = {
@@ -18,19 +19,6 @@ TITLES = {
     "quantized": "8-bit weights, ANN with {bits}-bit activations",
 }
 """Model of energy -> what a table calls it; the two prices are of a MAC and an AC."""
-
-
-def unit(largest: float) -> tuple[float, str]:
-    """Picojoules of the unit in which the largest of some energies has at most three digits.
-
-    Example:
-        >>> unit(52_300.0), unit(3e9), unit(7.0)
-        ((1000.0, 'nJ'), (1000000000.0, 'mJ'), (1.0, 'pJ'))
-    """
-    for size, name in ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ")):
-        if largest >= size:
-            return size, name
-    return 1.0, "pJ"
 
 
 def figure(value: float | None, size: float = 1.0) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spikedistill.report.cost import energy_of_row
+from spikedistill.report.cost import energy_of_row, unit
 from spikedistill.report.examined import Examined
 from spikedistill.report.reading import Run
 from spikedistill.report.svg_chart import Chart, Series, chart
@@ -75,10 +75,8 @@ def picojoules(value: float | None) -> str:
     """
     if value is None:
         return "-"
-    for size, unit in ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ")):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value:.3g} pJ"
+    size, name = unit(value)
+    return f"{value / size:.3g} {name}"
 
 
 def spiking(row: Mapping[str, Any]) -> bool:
@@ -190,20 +188,13 @@ def pareto(runs: Sequence[Told], key: str) -> Chart | None:
     text = "Each line is one network, each mark a number of time steps. " + " ".join(
         f"{one}." for line in series for one in line.labels[-1:]
     )
-    size, unit = _unit([place[0] for line in series for place in line.points])
+    size, name = unit(min((place[0] for line in series for place in line.points), default=0.0))
     scaled = [
         replace(line, points=tuple((pj / size, accuracy) for pj, accuracy in line.points))
         for line in series
     ]
     return chart(key, "Accuracy, time steps and energy", text, scaled,
-                 f"estimated energy per image, {unit}", "test accuracy, %", log_x=True)  # fmt: skip
-
-
-def _unit(energies: Sequence[float]) -> tuple[float, str]:
-    """The largest unit of which all energies are at least 1."""
-    least = min(energies, default=0.0)
-    units = ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"))
-    return next(((size, unit) for size, unit in units if least >= size), (1.0, "pJ"))
+                 f"estimated energy per image, {name}", "test accuracy, %", log_x=True)  # fmt: skip
 
 
 def _points(row: Mapping[str, Any], seen: Examined | None) -> list[tuple[int, float, float]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedistill.grid.points import Point, seeded
-from spikedistill.grid.summary import against, groups, pooled, visible
+from spikedistill.grid.summary import against, groups, pooled, seen_from
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.page import Page, Table
 from spikedistill.studies._terms import Terms, terms
@@ -65,9 +65,5 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     columns = ("student", "accuracy, %", "seeds", "against SASTC", "training, min")
     made.parts.append(Table("Test accuracy after all T steps, last epoch", columns, rows))
     if spread is not None and whole is not None:
-        least = visible(spread, whole.accuracy.count, whole.accuracy.count)
-        made.parts.append(
-            f"Spread between seeds, pooled: {spread:.2f} points; differences from {least:.2f} "
-            "points on are in bold (two standard errors)."
-        )
+        made.parts.append(seen_from(spread, whole.accuracy.count))
     return made

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedistill.grid.points import Point, seeded
-from spikedistill.grid.summary import Group, against, groups, pooled, visible
+from spikedistill.grid.summary import Group, against, groups, pooled, seen_from
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_heat
 from spikedistill.report.page import Page, Picture, Table
@@ -52,11 +52,7 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
               f"against {NONE!r}"), rows)
     )  # fmt: skip
     if spread is not None and none is not None:
-        least = visible(spread, none.accuracy.count, none.accuracy.count)
-        made.parts.append(
-            f"Spread between seeds, pooled over all hints: {spread:.2f} points; with as many seeds "
-            f"as here a difference is seen from {least:.2f} points on (two standard errors; bold)."
-        )
+        made.parts.append(seen_from(spread, none.accuracy.count))
     pairs = {name: group for name, group in found.items() if " from " in name}
     picture = _heat(pairs, none, folder / "heat.png")
     if picture is not None:
