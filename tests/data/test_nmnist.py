@@ -103,7 +103,11 @@ def test_a_twin_learns_from_an_ann_on_every_frame(small_nmnist, tmp_path):
     result = start(parse(yaml.safe_load(TWIN)), tmp_path / "run", small_nmnist)
     assert [len(row["accuracy"]) for row in result["rows"]] == [3, 3]
     energy = energy_of(tmp_path / "run", small_nmnist, samples=4)
-    assert energy["teacher"] == {"network": "teacher", "macs": result["rows"][0]["macs"]}
+    teacher = result["rows"][0]
+    assert energy["teacher"] == {"network": "teacher", "macs": 3 * teacher["macs"]}
+    assert teacher["multiplications"] == 3 * teacher["macs"]  # it runs on every frame
+    for found in (energy["totals"]["45nm"]["teacher_pj"], teacher["energy_pj"]):
+        assert found == pytest.approx(4.6 * 3 * teacher["macs"])
     first = energy["layers"][0]
     assert (first["operation"], first["steps"], first["stem"]) == ("MAC", 3, True)
     with pytest.raises(SpikedistillError, match="have 3 frames and the network was asked for 2"):

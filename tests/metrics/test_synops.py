@@ -91,6 +91,14 @@ def test_ann_only_multiplies_even_where_its_values_are_binary() -> None:
     assert (meter.accumulations, meter.multiplications) == (0, 20)
 
 
+def test_an_ann_on_every_frame_is_computed_for_every_frame() -> None:
+    network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    with torch.no_grad(), SynopsMeter(network, 4) as meter:
+        Tapped(network)(torch.rand(4, 7, 3), 4)
+    assert [layer.steps for layer in meter.layers()] == [4, 4]
+    assert meter.multiplications == 4 * 20
+
+
 def test_figures_of_the_convention() -> None:
     """ResNet-19 at T = 2 and rate 0.15: 684.512 M operations; doubling T doubles them."""
     rest = LayerOperations("rest", 2281.706e6, 2, 0.15, True)

@@ -94,10 +94,8 @@ def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]
         "difference of more than two standard errors; '?': one seed, no spread; energy of an "
         "inference by the 45 nm convention"
     )
-    tables = [Table(caption, columns, rows)]
-    if len(first) > 1:
-        tables.append(_differences(found))
-    return Page("compare", "Comparison", tables)
+    across = [_differences(found)] if len(first) > 1 else []
+    return Page("compare", "Comparison", [Table(caption, columns, rows), *across])
 
 
 def _differences(found: Sequence[Group]) -> Table:

@@ -140,6 +140,11 @@ class SynopsMeter:
     The network is run as always (`Tapped`, or inside `core.clock.steps`) and in evaluation mode.
     Numerators and denominators are summed over all batches before they are divided.
 
+    Args:
+        network: with neurons or without.
+        timesteps: steps folded into the batch of a network without neurons, as of an ANN that
+            runs on every frame of an event recording; neurons know their own.
+
     Example:
         >>> network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
         >>> with SynopsMeter(network) as meter:
@@ -148,8 +153,8 @@ class SynopsMeter:
         (0.0, 20.0)
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        self.network = network
+    def __init__(self, network: nn.Module, timesteps: int = 1) -> None:
+        self.network, self.timesteps = network, timesteps
         self._tallies: dict[str, _Tally] = {}
         self._neurons: dict[str, _Neurons] = {}
         self._samples, self._passes = 0, 0
@@ -214,7 +219,7 @@ class SynopsMeter:
     def _count_samples(self, network: nn.Module, inputs: object, output: Tensor) -> None:
         layers = temporal_layers(network)
         # outputs are [T * B, ...] also where the stem ran on [B, ...]
-        self._samples += len(output) // (layers[0].timesteps if layers else 1)
+        self._samples += len(output) // (layers[0].timesteps if layers else self.timesteps)
 
     def layers(self) -> list[LayerOperations]:
         """One row for each layer that ran, in order of execution.

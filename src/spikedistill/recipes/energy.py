@@ -26,7 +26,7 @@ from spikedistill.recipes.build import Facts, Workshop
 from spikedistill.recipes.entries import read_data
 from spikedistill.recipes.judge import layer_operations, machine, split_loader
 from spikedistill.recipes.rebuild import Saved, rebuild
-from spikedistill.recipes.schema import Recipe, parse
+from spikedistill.recipes.schema import Recipe, RoleEntry, parse
 from spikedistill.report.energy import sentences
 from spikedistill.training.run_folder import RunFolder
 from spikedistill.training.settings import Settings
@@ -60,11 +60,13 @@ class _Teacher:
     macs: float
     layers: Sequence[LayerOperations] | None
     """None where it cannot be built again, and only its multiply-adds are known."""
+    steps: int = 1
+    """How often it runs: T where it looks at every frame of a recording."""
 
     def energy(self, model: str, timesteps: int) -> float | None:
         """Picojoules per inference, None where they are not known."""
         if self.layers is not None:
-            return energies(self.layers, timesteps)[model].ann_pj
+            return self.steps * energies(self.layers, timesteps)[model].ann_pj
         return self.macs * PRESETS[model].mac_pj if model in PRESETS else None
 
 
@@ -175,9 +177,10 @@ def _teacher(saved: Saved, loader: Loader) -> _Teacher | None:
     config = RunFolder(run).config()
     config.pop("cell", None)
     recipe = parse(config, str(run / "config.yaml"))
-    name = _guide(recipe, saved.card["network"])
-    if name is None:
+    guide = _guide(recipe, saved.card["network"])
+    if guide is None:
         return None
+    name, steps = guide.network, guide.timesteps
     facts = Facts.from_plain(saved.card["facts"])
     try:
         # how much an ANN multiplies does not depend on its weights
@@ -188,17 +191,17 @@ def _teacher(saved: Saved, loader: Loader) -> _Teacher | None:
     if temporal_layers(built):
         return None
     encoding = "frames" if saved.card["encoder"] == "frames" else "direct"
-    layers, _ = layer_operations(built.to(machine().device), 1, loader, encoding, 1)
-    return _Teacher(name, sum(layer.multiplications for layer in layers), layers)
+    layers, _ = layer_operations(built.to(machine().device), steps, loader, encoding, 1)
+    return _Teacher(name, sum(layer.multiplications for layer in layers), layers, steps)
 
 
-def _guide(recipe: Recipe, student: str) -> str | None:
-    """The network that does not learn in the last phase that trains the student."""
+def _guide(recipe: Recipe, student: str) -> RoleEntry | None:
+    """The role that does not learn in the last phase that trains the student."""
     for phase in reversed(recipe.phases):
         roles = phase.roles.values()
         if any(role.trainable and role.network == student for role in roles):
             fixed = {
-                name: role.network
+                name: role
                 for name, role in phase.roles.items()
                 if not role.trainable and role.network != student
             }
@@ -211,7 +214,7 @@ def _known_macs(run: Path, network: str) -> float | None:
     for folder in (run, run.parent.parent):
         for row in (RunFolder(folder).result() or {}).get("rows", ()):
             if row["network"] == network and row["firing_rate"] is None:
-                return row["macs"]
+                return row["macs"] * row["timesteps"]
     return None
 
 

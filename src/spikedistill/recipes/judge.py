@@ -96,7 +96,7 @@ def layer_operations(
         samples: how many of them; None: all.
     """
     first, seen = first_layers(network), 0
-    with torch.no_grad(), evaluation(network), SynopsMeter(network) as meter:
+    with torch.no_grad(), evaluation(network), SynopsMeter(network, timesteps) as meter:
         for number, batch in enumerate(loader.epoch(0)):
             generator = torch.Generator(machine().device).manual_seed(number)
             images = batch.inputs[: None if samples is None else samples - seen]

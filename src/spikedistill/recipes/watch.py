@@ -96,7 +96,8 @@ def watch(watched: Watched) -> Examined:
     layers = _Layers(watched)
     answers, labels = [], []
     first = first_layers(watched.network)
-    with torch.no_grad(), evaluation(watched.network), SynopsMeter(watched.network) as meter:
+    meter = SynopsMeter(watched.network, watched.timesteps)
+    with torch.no_grad(), evaluation(watched.network), meter:
         with layers.listening():
             for inputs, classes in watched.batches():
                 outputs = run_folded(watched.network, inputs, watched.timesteps, first)
@@ -169,7 +170,8 @@ def _cheaper(watched: Watched) -> list[list[float]]:
     found, first = [], first_layers(watched.network)
     some = min(watched.timesteps - 1, FEWER)
     for steps in torch.linspace(1, watched.timesteps - 1, some).round().long().tolist():
-        with torch.no_grad(), evaluation(watched.network), SynopsMeter(watched.network) as meter:
+        meter = SynopsMeter(watched.network, steps)
+        with torch.no_grad(), evaluation(watched.network), meter:
             for inputs, _ in watched.batches(EARLY):
                 run_folded(watched.network, inputs[:steps], steps, first)
         found.append([steps, energy_pj(meter.multiplications, meter.accumulations)])
