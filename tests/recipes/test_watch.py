@@ -13,7 +13,8 @@ from spikedistill.data import Split
 from spikedistill.explain.spike_activation_map import shown_maps, spike_activation_map
 from spikedistill.metrics.synops import SynopsMeter
 from spikedistill.neurons.lif import LIF
-from spikedistill.recipes.watch import Watched, examples, spread, watch
+from spikedistill.recipes.watch import examples, watch
+from spikedistill.recipes.watched import Watched, spread
 from spikedistill.taps import Tapped
 
 T, K = 3, 4

@@ -16,14 +16,19 @@ def made():
 
 def test_a_student_for_each_t(made):
     assert [point.recipe.phases[-1].roles["student"].timesteps for point in made] == list(STEPS)
-    assert all(set(point.looks) == {"early_exit"} for point in made)
+    assert all(set(point.looks) == {"early_exit", "stopped"} for point in made)
 
 
 def test_the_page_has_costs_earlier_answers_and_exits(made, tmp_path, finished):
-    cells = finished(made, lambda p: 70.0 + p.labels["T"], lambda p: {"early_exit": EXIT})
-    cost, earlier, exits, picture = page(cells, tmp_path).parts
+    looks = {"early_exit": EXIT, "stopped": [
+        {"firing_rate": 0.2, "synops": 1e6 * step, "multiplications": 1e6, "energy_pj": 1e6 * step}
+        for step in range(1, 8)
+    ]}  # fmt: skip
+    cells = finished(made, lambda p: 70.0 + p.labels["T"], lambda p: looks)
+    cost, earlier, stopped, exits, picture = page(cells, tmp_path).parts
     assert cost.rows[1] == ["2", "72.00", "1", "0.200", "2 M", "6.40", "1.0"]
     assert earlier.rows[1] == ["2", "71.00", "72.00", "", "", "", "", ""]
+    assert stopped.rows[1] == ["2", "72.00", "0.200", "2 M", "2.00"] and len(stopped.rows) == 7
     assert exits.rows[0] == ["2", "72.00", "70.00", "1.20", "0.50"]
     assert (tmp_path / picture.file).exists()
     assert page([], tmp_path).parts[0].rows == []

@@ -24,7 +24,8 @@ from spikedistill.recipes.cells import Cell, cells
 from spikedistill.recipes.judge import machine
 from spikedistill.recipes.run import _Run
 from spikedistill.recipes.schema import Recipe, parse
-from spikedistill.recipes.watch import Watched, spread, watch
+from spikedistill.recipes.watch import watch
+from spikedistill.recipes.watched import Watched, spread
 from spikedistill.report.examined import Examined, read_examined
 from spikedistill.teachers import load_weights
 from spikedistill.training.distiller import Distiller

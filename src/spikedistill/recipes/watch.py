@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from spikedistill.core.clock import temporal_layers
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import first_layers, run_folded
-from spikedistill.data import Loader, encoder
+from spikedistill.data import Loader
 from spikedistill.data._dataset import Samples, length, pick
 from spikedistill.explain.dead_neurons import extremes
 from spikedistill.explain.firing_maps import FiringMaps
@@ -28,7 +27,8 @@ from spikedistill.explain.spike_activation_map import (
 )
 from spikedistill.metrics.energy import energies
 from spikedistill.metrics.synops import LayerOperations, SynopsMeter
-from spikedistill.recipes.judge import machine
+from spikedistill.recipes.fewer_steps import cost_after
+from spikedistill.recipes.watched import Watched
 from spikedistill.report.cost import energy_pj
 from spikedistill.report.examined import Examined
 from spikedistill.taps import Tapped, usable_taps
@@ -39,50 +39,6 @@ FEWER = 7
 """Numbers of steps below T whose cost is measured."""
 PLACES = 16
 """H * W that the maps of a layer need to show where something is; the last such layer is taken."""
-
-
-@dataclass(frozen=True)
-class Watched:
-    """One network, how it is run, and what it is shown."""
-
-    network: nn.Module
-    timesteps: int
-    encoding: str
-    images: Samples
-    batch_size: int = 100
-
-    def __post_init__(self) -> None:
-        self.network.to(machine().device)
-
-    @property
-    def spiking(self) -> bool:
-        """Whether it has neurons."""
-        return bool(temporal_layers(self.network))
-
-    def batches(self, most: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs in time `[S, B, ...]` and classes `[B]` of the first `most` images, or of all."""
-        seen = 0
-        for number, batch in enumerate(Loader(self.images, self.batch_size).epoch(0)):
-            if most is not None and seen >= most:
-                return
-            targets = batch.targets
-            assert isinstance(targets, Tensor)
-            classes = targets.argmax(-1) if targets.is_floating_point() else targets
-            yield self.encoded(batch.inputs, number), classes
-            seen += len(classes)
-
-    def encoded(self, images: Tensor, number: int = 0) -> Tensor:
-        """The inputs of the steps."""
-        generator = torch.Generator(machine().device).manual_seed(number)
-        return encoder(self.encoding)(images.to(machine().device), self.timesteps, generator)
-
-
-def spread(samples: Samples, most: int) -> Samples:
-    """Up to `most` samples, evenly spread over all, so that sorted data show every class."""
-    total = length(samples)
-    if total <= most:
-        return samples
-    return pick(samples, torch.linspace(0, total - 1, most).round().long())
 
 
 def watch(watched: Watched) -> Examined:
@@ -167,15 +123,9 @@ def _pixels(samples: Samples, index: Tensor) -> np.ndarray:
 
 def _cheaper(watched: Watched) -> list[list[float]]:
     """Some numbers of steps below T, and the picojoules of each."""
-    found, first = [], first_layers(watched.network)
     some = min(watched.timesteps - 1, FEWER)
-    for steps in torch.linspace(1, watched.timesteps - 1, some).round().long().tolist():
-        meter = SynopsMeter(watched.network, steps)
-        with torch.no_grad(), evaluation(watched.network), meter:
-            for inputs, _ in watched.batches(EARLY):
-                run_folded(watched.network, inputs[:steps], steps, first)
-        found.append([steps, energy_pj(meter.multiplications, meter.accumulations)])
-    return found
+    fewer = torch.linspace(1, watched.timesteps - 1, some).round().long().tolist()
+    return [[steps, cost_after(watched, steps, EARLY)["energy_pj"]] for steps in fewer]
 
 
 @dataclass

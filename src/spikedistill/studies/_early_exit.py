@@ -13,7 +13,7 @@ from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.data._dataset import Samples
 from spikedistill.metrics.early_exit import EarlyExits, choose, early_exits
 from spikedistill.recipes.rebuild import Saved, rebuild
-from spikedistill.recipes.watch import Watched
+from spikedistill.recipes.watched import Watched
 
 THRESHOLDS = (*(round(0.1 + 0.05 * number, 2) for number in range(18)), 0.99, 1.0)
 TOLERANCE = 0.5

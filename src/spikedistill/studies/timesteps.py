@@ -13,6 +13,7 @@ from spikedistill.report.charts import plot_lines
 from spikedistill.report.page import Page, Picture, Table
 from spikedistill.report.table import compact
 from spikedistill.studies._early_exit import early_exit
+from spikedistill.studies._stopped import stopped
 from spikedistill.studies._terms import terms
 
 STEPS = (1, 2, 3, 4, 6, 7)
@@ -26,9 +27,8 @@ def points(recipe: Recipe, seeds: int) -> list[Point]:
         for steps in STEPS:
             path = f"phases__{phase}__roles__{student}__timesteps"
             parts = terms(changed(one, **{path: steps}), "timesteps")
-            found.append(
-                parts.point({"T": steps}, parts.whole, early_exit=Look(afterwards=early_exit))
-            )
+            looks = {"early_exit": Look(afterwards=early_exit), "stopped": Look(afterwards=stopped)}
+            found.append(parts.point({"T": steps}, parts.whole, **looks))
     return found
 
 
@@ -36,7 +36,7 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     """What each T reaches and costs, what each student answers earlier, and early exit."""
     found = {group.labels["T"]: group for group in groups(cells)}
     made = Page("timesteps", "Time steps, energy and early exit")
-    made.parts += [_cost(found), _earlier(found), _exits(found)]
+    made.parts += [_cost(found), _earlier(found), _stopped(found), _exits(found)]
     trained = {
         "a student for each T": [
             (float(t), group.accuracy.mean, group.accuracy.spread) for t, group in found.items()
@@ -92,6 +92,24 @@ def _earlier(found: dict[int, Group]) -> Table:
     ]
     columns = ("trained with T", *(f"T' = {step + 1}" for step in range(most)))
     return Table("Accuracy in % of the same student stopped after T' steps", columns, rows)
+
+
+def _stopped(found: dict[int, Group]) -> Table:
+    """What the student of most steps costs when it is stopped earlier."""
+    most, rows = max(found, default=1), []
+    for step in range(most if found else 0):
+        group = found[most]
+        looks = [cell["looks"]["stopped"][step] for cell in group.cells]
+        rate, synops, energy = (
+            Figure.of([look[name] for look in looks])
+            for name in ("firing_rate", "synops", "energy_pj")
+        )
+        rows.append([
+            str(step + 1), _at(group, step).text(), rate.text(3), compact(synops.mean),
+            f"{1e-6 * energy.mean:.2f}",
+        ])  # fmt: skip
+    columns = ("T'", "accuracy, %", "firing rate", "SynOps", "energy, µJ")
+    return Table(f"The student of T = {most} stopped after T' steps, and its costs", columns, rows)
 
 
 def _curve(group: Group) -> list[dict[str, Figure]]:

@@ -1,0 +1,58 @@
+"""A network in front of images: what every look at a trained network starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from spikedistill.core.clock import temporal_layers
+from spikedistill.data import Loader, encoder
+from spikedistill.data._dataset import Samples, length, pick
+from spikedistill.recipes.judge import machine
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One network, how it is run, and what it is shown."""
+
+    network: nn.Module
+    timesteps: int
+    encoding: str
+    images: Samples
+    batch_size: int = 100
+
+    def __post_init__(self) -> None:
+        self.network.to(machine().device)
+
+    @property
+    def spiking(self) -> bool:
+        """Whether it has neurons."""
+        return bool(temporal_layers(self.network))
+
+    def batches(self, most: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs in time `[S, B, ...]` and classes `[B]` of the first `most` images, or of all."""
+        seen = 0
+        for number, batch in enumerate(Loader(self.images, self.batch_size).epoch(0)):
+            if most is not None and seen >= most:
+                return
+            targets = batch.targets
+            assert isinstance(targets, Tensor)
+            classes = targets.argmax(-1) if targets.is_floating_point() else targets
+            yield self.encoded(batch.inputs, number), classes
+            seen += len(classes)
+
+    def encoded(self, images: Tensor, number: int = 0) -> Tensor:
+        """The inputs of the steps."""
+        generator = torch.Generator(machine().device).manual_seed(number)
+        return encoder(self.encoding)(images.to(machine().device), self.timesteps, generator)
+
+
+def spread(samples: Samples, most: int) -> Samples:
+    """Up to `most` samples, evenly spread over all, so that sorted data show every class."""
+    total = length(samples)
+    if total <= most:
+        return samples
+    return pick(samples, torch.linspace(0, total - 1, most).round().long())

@@ -1,0 +1,18 @@
+"""What a finished student costs when it is stopped after T' <= T steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spikedistill.recipes.fewer_steps import cost_after
+from spikedistill.recipes.judge import COSTED
+from spikedistill.recipes.rebuild import rebuild
+from spikedistill.recipes.watched import Watched, spread
+
+
+def stopped(run: Path, data_dir: Path | None) -> list[dict[str, float]]:
+    """Firing rate, operations and energy for T' = 1..T, on up to 1,000 test images."""
+    saved = rebuild(run)
+    images = spread(saved.data(data_dir).test, COSTED)
+    watched = Watched(saved.network, saved.timesteps, saved.card["encoder"], images)
+    return [cost_after(watched, steps, COSTED) for steps in range(1, saved.timesteps + 1)]
