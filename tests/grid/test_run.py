@@ -6,6 +6,7 @@ import pytest
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.grid import run as grid_run
+from spikedistill.grid.claim import claimed
 from spikedistill.grid.points import Look, Point, alone, seeded
 from spikedistill.grid.run import Grid
 from spikedistill.grid.store import Store
@@ -109,6 +110,20 @@ def test_no_more_cells_than_asked_for(points, tmp_path):
     grid = Grid(tmp_path, Store(tmp_path / "cells"))
     grid.run(points, most=0)
     assert len(grid.missing(points)) == 2 and not (tmp_path / "runs").exists()
+
+
+def test_a_cell_that_another_process_trains_is_passed_over(points, tmp_path):
+    grid = Grid(tmp_path, Store(tmp_path / "cells"))
+    said = []
+    grid.progress.say = said.append
+    with claimed(tmp_path / f"cells/.{points[0].key}.claim") as mine:
+        assert mine
+        grid.run(points)
+    assert [point.key for point in grid.missing(points)] == [points[0].key]
+    assert any("another process trains it" in line for line in said)
+    grid.run(points)
+    assert grid.missing(points) == []
+    assert not list((tmp_path / "cells").glob(".*"))
 
 
 def test_a_damaged_cell_stops_before_anything_is_trained(points, tmp_path):

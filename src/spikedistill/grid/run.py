@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spikedistill.grid.claim import claimed
 from spikedistill.grid.points import EpochLook, Point, essence, key, unique
 from spikedistill.grid.store import Store
 from spikedistill.recipes.run import start
@@ -43,18 +44,29 @@ class Grid:
         return cell is not None and set(point.looks) <= set(cell.get("looks", ()))
 
     def run(self, points: Sequence[Point], most: int | None = None) -> None:
-        """Train what is missing, at most `most` cells; each is kept as soon as it is finished."""
+        """Train what is missing, at most `most` cells; each is kept as soon as it is finished.
+
+        Cells that another process trains at the moment are passed over.
+        """
         missing = self.missing(points)
         count, total = len(missing[:most]), len(unique(points))
         self.progress.say(f"{total - len(missing)} of {total} cells are there; {count} to train")
-        began = time.monotonic()
-        for number, point in enumerate(missing[:most], 1):
-            self.progress.say(f"[{number}/{count}] {point.title} ({point.key})")
-            self.store.keep(self._joined(self._cell(point, unique(points))))
-            spent = time.monotonic() - began
-            if number < count:
-                rest = duration(spent / number * (count - number))
-                self.progress.say(f"about {rest} left")
+        began, number = time.monotonic(), 0
+        for left, point in zip(range(len(missing), 0, -1), missing, strict=True):
+            if number == count:
+                break
+            with claimed(self.store.folder / f".{point.key}.claim") as mine:
+                if not mine:
+                    self.progress.say(f"{point.title} ({point.key}): another process trains it")
+                if not mine or self._has(point):
+                    continue
+                number += 1
+                if number > 1:
+                    spent = (time.monotonic() - began) / (number - 1)
+                    rest = duration(spent * min(left, count - number + 1))
+                    self.progress.say(f"about {rest} left")
+                self.progress.say(f"[{number}/{count}] {point.title} ({point.key})")
+                self.store.keep(self._joined(self._cell(point, unique(points))))
 
     def cells(self, points: Sequence[Point]) -> list[tuple[Point, dict[str, Any]]]:
         """The points that are finished, each with its cell."""

@@ -1,0 +1,50 @@
+"""Of several processes one holds a claim, and it ends with the process."""
+
+import fcntl
+import signal
+import subprocess
+import sys
+
+from spikedistill.grid.claim import claimed
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from spikedistill.grid.claim import claimed
+with claimed(Path(sys.argv[1])) as mine:
+    print(mine, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_one_at_a_time(tmp_path):
+    path = tmp_path / "new/folder/claim"
+    with claimed(path) as first, claimed(path) as second:
+        assert (first, second) == (True, False)
+    with claimed(path) as again:
+        assert again
+    assert not path.exists()
+
+
+def test_a_file_that_its_holder_took_away_since_is_no_claim(tmp_path, monkeypatch):
+    path, flock = tmp_path / "claim", fcntl.flock
+
+    def late(file, how):
+        path.unlink()
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with claimed(path) as mine:
+        assert not mine
+
+
+def test_a_killed_process_holds_nothing(tmp_path):
+    path = tmp_path / "claim"
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, path], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline().strip() == "True"
+    with claimed(path) as mine:
+        assert not mine
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with claimed(path) as mine:
+        assert mine
