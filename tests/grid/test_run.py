@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
+from spikedistill.core.claim import claimed
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.grid import run as grid_run
-from spikedistill.grid.claim import claimed
 from spikedistill.grid.points import Look, Point, alone, seeded
 from spikedistill.grid.run import Grid
 from spikedistill.grid.store import Store

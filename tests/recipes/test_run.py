@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch.utils.data import Dataset
 
+from spikedistill.core.claim import claimed
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
 from spikedistill.data import DataSet
@@ -139,6 +140,19 @@ def test_a_finished_cell_is_not_trained_again(
 def test_a_run_that_is_there(done: tuple[Path, dict[str, Any]]) -> None:
     with pytest.raises(SpikedistillError, match=r"already holds a run.*resume"):
         start(quick(), done[0])
+
+
+@pytest.mark.parametrize("exist", ["replace", "resume"])
+def test_a_run_that_another_process_trains(
+    done: tuple[Path, dict[str, Any]], exist: Literal["replace", "resume"]
+) -> None:
+    folder, result = done
+    with claimed(folder.with_name(f".{folder.name}.claim")):
+        with pytest.raises(SpikedistillError, match=r"another process is training in .* --out"):
+            start(quick("training.epochs=2"), folder, exist=exist)
+        with pytest.raises(SpikedistillError, match="another process is training in"):
+            resume(folder)
+    assert json.loads((folder / "result.json").read_text()) == result
 
 
 def test_another_seed_is_another_run(done: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:

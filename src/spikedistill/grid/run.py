@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spikedistill.grid.claim import claimed
+from spikedistill.core.claim import claimed
 from spikedistill.grid.points import EpochLook, Point, essence, key, unique
 from spikedistill.grid.store import Store
 from spikedistill.recipes.run import start

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -75,13 +74,14 @@ def start(
     # what is wrong must be said before a folder is made or thrown away
     run = _Run(recipe, folder, data_dir, progress or Silent(), networks, data, look)
     run.check()
-    going_on = exist == "resume" and _same(folder, recipe)
-    if machine().is_main_process and not going_on:
-        made = manifest(recipe.seed, run.data.hashes, notes=run.data.notes)
-        where = None if data_dir is None else str(Path(data_dir).absolute())
-        folder.create(recipe.plain(), made | {"data_dir": where}, replace=exist == "replace")
-    machine().wait_for_everyone()
-    return run.all()
+    with folder.alone(machine().is_main_process):
+        going_on = exist == "resume" and _same(folder, recipe)
+        if machine().is_main_process and not going_on:
+            made = manifest(recipe.seed, run.data.hashes, notes=run.data.notes)
+            where = None if data_dir is None else str(Path(data_dir).absolute())
+            folder.create(recipe.plain(), made | {"data_dir": where}, replace=exist == "replace")
+        machine().wait_for_everyone()
+        return run.all()
 
 
 def _same(folder: RunFolder, recipe: Recipe) -> bool:
@@ -102,7 +102,8 @@ def resume(
     folder = RunFolder(path)
     recipe = parse(folder.config(), str(folder / "config.yaml"))
     data_dir = data_dir or folder.manifest().get("data_dir")
-    return _Run(recipe, folder, data_dir, progress or Silent()).all()
+    with folder.alone(machine().is_main_process):
+        return _Run(recipe, folder, data_dir, progress or Silent()).all()
 
 
 @dataclass
@@ -202,10 +203,8 @@ class _Run:
 
     def _known_teacher(self, network: nn.Module) -> dict[str, Any] | None:
         """The row of a network that was judged before this run was resumed."""
-        path = self.folder / "teachers.json"
-        rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
         state = state_hash(network)
-        return next((row for row in rows if row["state"] == state), None)
+        return next((row for row in self.folder.teachers() if row["state"] == state), None)
 
     def _say_teacher(self, role: str, network: str, row: Mapping[str, Any]) -> None:
         share = row["valid"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from safetensors.torch import save_file
 from torch import nn
 
+from spikedistill.core.claim import claimed
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.files import put
 
@@ -49,6 +51,28 @@ class RunFolder:
             shutil.rmtree(self.path)
         self.write_yaml("config.yaml", config)
         self.write_json("manifest.json", manifest)
+
+    @contextmanager
+    def alone(self, holder: bool = True) -> Generator[None]:
+        """A block in which no other command trains in this folder.
+
+        Args:
+            holder: of several processes of one run, one holds the claim.
+
+        Raises:
+            SpikedistillError: if another command does.
+        """
+        path = self.path.absolute()
+        with (
+            claimed(path.with_name(f".{path.name}.claim")) if holder else nullcontext(True) as mine
+        ):
+            if not mine:
+                raise SpikedistillError(
+                    f"another process is training in {self.path}, and two would spoil each other's "
+                    "checkpoints; wait until it has finished or stop it, or choose another place "
+                    "with --out"
+                )
+            yield
 
     def write(self, name: str, save: Callable[[Path], object]) -> Path:
         """Let `save` write a file under a temporary name, then put it in place.

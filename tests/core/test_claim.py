@@ -1,16 +1,17 @@
 """Of several processes one holds a claim, and it ends with the process."""
 
+import errno
 import fcntl
 import signal
 import subprocess
 import sys
 
-from spikedistill.grid.claim import claimed
+from spikedistill.core.claim import claimed
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from spikedistill.grid.claim import claimed
+from spikedistill.core.claim import claimed
 with claimed(Path(sys.argv[1])) as mine:
     print(mine, flush=True)
     time.sleep(60)
@@ -36,6 +37,19 @@ def test_a_file_that_its_holder_took_away_since_is_no_claim(tmp_path, monkeypatc
     monkeypatch.setattr(fcntl, "flock", late)
     with claimed(path) as mine:
         assert not mine
+
+
+def test_where_no_file_can_be_made_or_locked_everyone_gets_it(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with claimed(tmp_path / "file/claim") as mine:
+        assert mine
+
+    def unable(file, how):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unable)
+    with claimed(tmp_path / "claim") as first, claimed(tmp_path / "claim") as second:
+        assert first and second
 
 
 def test_a_killed_process_holds_nothing(tmp_path):

@@ -1,0 +1,59 @@
+"""Several processes, one folder: what one of them trains is left alone by the others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: everyone gets every claim
+    fcntl = None
+
+
+@contextmanager
+def claimed(path: Path) -> Generator[bool]:
+    """Whether this process holds a claim; if so, no other gets it before the block ends.
+
+    A lock on a file, which ends with the process, whatever ends that. Where no file can be made
+    or locked, everyone gets the claim.
+
+    Args:
+        path: the file; made, and taken away afterwards.
+    """
+    file = _opened(path)
+    if file is None:
+        yield True
+        return
+    with file:
+        mine = _locked(file, path)
+        try:
+            yield mine
+        finally:
+            if mine:
+                path.unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> IO[str] | None:
+    if fcntl is None:
+        return None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", encoding="utf-8")
+    except OSError:
+        return None
+
+
+def _locked(file: IO[str], path: Path) -> bool:
+    assert fcntl is not None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # who held it before may have taken the file away after we opened it
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:  # a file system without locks
+        return True
