@@ -28,7 +28,7 @@ def test_the_page_says_what_each_hint_costs(tmp_path, finished):
     assert rows["no hint"] == ["50.50 ± 0.71", "2", ""]
     assert rows["SASTC"] == ["60.50 ± 0.71", "2", "**+10.00**"]
     assert rows["stage1 from stage3"] == ["50.00 ± 0.71", "2", "-0.50"]
-    assert "from 1.41 points on" in page_of.parts[1]
+    assert "from 1.54 points on" in page_of.parts[1]
     assert isinstance(page_of.parts[2], Picture) and (tmp_path / "heat.png").stat().st_size > 1000
 
 

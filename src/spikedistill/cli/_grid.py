@@ -102,6 +102,7 @@ def _written(grid: Grid, points: Sequence[Point], write: Write) -> Page:
 
 
 def _show(page: Page, folder: Path, left: int) -> None:
+    from rich import box
     from rich.markup import escape
     from rich.table import Table as Drawn
 
@@ -116,12 +117,13 @@ def _show(page: Page, folder: Path, left: int) -> None:
             continue
         if not part.rows:
             continue
-        drawn = Drawn(title=part.caption)
+        drawn = Drawn(title=part.caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for number, name in enumerate(part.columns):
             words = any(_is_text(row[number]) for row in part.rows)
             drawn.add_column(name, justify="left" if words else "right", overflow="fold")
         for row in part.rows:
-            drawn.add_row(*(_bold(escape(cell)) for cell in row))
+            cells = map(escape, row)
+            drawn.add_row(*(map(_bold, cells) if out.is_terminal else cells))  # a file shows **x**
         assert isinstance(part, Table)
         out.print(drawn)
     if left:

@@ -8,8 +8,9 @@ from statistics import fmean
 from typing import Any
 
 from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.grid.figures import CLEAR, Figure, Spread
 from spikedistill.grid.points import Point, alone, seeded
-from spikedistill.grid.summary import Figure, Group, against, energy_uj, groups
+from spikedistill.grid.summary import Group, against, energy_uj, groups, pooled
 from spikedistill.recipes import parts
 from spikedistill.recipes.cells import cells
 from spikedistill.recipes.entries import LossEntry, read_loss
@@ -75,6 +76,7 @@ def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]
     """
     claims = {recipe.name: recipe.claim for recipe in recipes}
     found, first, rows = groups(made), dict[str, Group](), []
+    spread = pooled(found)
     for group in found:
         name = group.labels["recipe"]
         base = first.setdefault(name, group)
@@ -83,34 +85,35 @@ def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]
         claim = claims.get(name)
         whole = group.labels["student"] == _name(_main(recipes, name).phases[-1].losses)
         rows.append(
-            [name, group.labels["student"], *_numbers(group), against(group, base),
+            [name, _shown(group), *_numbers(group), against(group, base, spread),
              f"{claim.value:.2f}" if claim and whole else ""]
         )  # fmt: skip
     columns = ("recipe", "trained by", "T", "accuracy, %", "seeds", "parameters", "firing rate",
-               "SynOps", "multiply-adds", "energy, µJ", "training", "against first",
+               "SynOps", "MACs", "energy, µJ", "training", "against first",
                "claimed")  # fmt: skip
     caption = (
-        "Test accuracy of the last epoch, mean and standard deviation over seeds; bold: a "
-        "difference of more than two standard errors; '?': one seed, no spread; energy of an "
-        "inference by the 45 nm convention"
+        f"Test accuracy of the last epoch, mean and standard deviation over seeds; {CLEAR}; '?': "
+        "one seed, no spread; energy of an inference by the 45 nm convention"
     )
-    across = [_differences(found)] if len(first) > 1 else []
+    across = [_differences(found, spread)] if len(first) > 1 else []
     return Page("compare", "Comparison", [Table(caption, columns, rows), *across])
 
 
-def _differences(found: Sequence[Group]) -> Table:
+def _differences(found: Sequence[Group], spread: Spread | None) -> Table:
     """Every student against every other one, across recipes."""
     rows = [
-        [str(number), *(str(group.labels[name]) for name in ("recipe", "student")),
-         *(against(group, other) for other in found)]
+        [str(number), group.labels["recipe"], _shown(group),
+         *(against(group, other, spread) for other in found)]
         for number, group in enumerate(found, 1)
     ]  # fmt: skip
-    caption = (
-        "Points by which the student of a row lies above that of a column; bold: more than two "
-        "standard errors"
-    )
+    caption = f"Points by which the student of a row lies above that of a column; {CLEAR}"
     numbers = tuple(f"- {number}" for number in range(1, len(found) + 1))
     return Table(caption, ("", "recipe", "trained by", *numbers), rows)
+
+
+def _shown(group: Group) -> str:
+    """The losses of a student, so that a narrow table can fold them."""
+    return group.labels["student"].replace("+", " + ")
 
 
 def _main(recipes: Sequence[Recipe], name: str) -> Recipe:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedistill.grid.points import Point, seeded
-from spikedistill.grid.summary import against, groups, pooled, seen_from
+from spikedistill.grid.summary import against, groups, pooled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.page import Page, Table
 from spikedistill.studies._terms import Terms, terms
@@ -55,7 +55,7 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     """One table: accuracy and cost of each change, against the whole method."""
     found = {group.labels["change"]: group for group in groups(cells)}
     made = Page("ablation", "SASTC with one part changed")
-    spread = pooled([group.accuracy for group in found.values()])
+    spread = pooled(found.values())
     whole, rows = found.get(WHOLE), []
     for name, group in found.items():
         lost = against(group, whole, spread)
@@ -65,5 +65,5 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     columns = ("student", "accuracy, %", "seeds", "against SASTC", "training, min")
     made.parts.append(Table("Test accuracy after all T steps, last epoch", columns, rows))
     if spread is not None and whole is not None:
-        made.parts.append(seen_from(spread, whole.accuracy.count))
+        made.parts.append(spread.told(whole.accuracy.count))
     return made

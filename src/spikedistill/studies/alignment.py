@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spikedistill.grid.figures import CLEAR, Figure
 from spikedistill.grid.points import Look, Point, seeded
-from spikedistill.grid.summary import Figure, Group, against, groups, pooled
+from spikedistill.grid.summary import Group, against, groups, pooled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_lines, plot_maps
 from spikedistill.report.page import Page, Picture, Table
@@ -71,7 +72,7 @@ def _by_epoch(group: Group, weights: str) -> list[Figure]:
 
 
 def _final(found: dict[str, Group]) -> Table:
-    spread = pooled([group.accuracy for group in found.values()])
+    spread = pooled(found.values())
     base = found.get(UNIFORM)
     rows = []
     for name, group in found.items():
@@ -80,7 +81,7 @@ def _final(found: dict[str, Group]) -> Table:
         rows.append([name, group.accuracy.text(), str(group.accuracy.count), gained, *scores])
     columns = ("attention", "accuracy, %", "seeds", "against uniform",
                *(f"ln STM, {name} weights" for name in WEIGHTS))  # fmt: skip
-    return Table("Students after the last epoch", columns, rows)
+    return Table(f"Students after the last epoch; {CLEAR}", columns, rows)
 
 
 def _epochs(found: dict[str, Group]) -> Table:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spikedistill.grid.figures import Spread
 from spikedistill.grid.points import Point, seeded
-from spikedistill.grid.summary import Group, against, groups, pooled, seen_from
+from spikedistill.grid.summary import Group, against, groups, pooled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_heat
 from spikedistill.report.page import Page, Picture, Table
@@ -45,14 +46,14 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     found = {group.labels["hint"]: group for group in groups(cells)}
     made = Page("negative-regularization", "Negative regularisation by fixed layer pairs")
     none = found.get(NONE)
-    spread = pooled([group.accuracy for group in found.values()])
+    spread = pooled(found.values())
     rows = [_row(name, group, none, spread) for name, group in found.items()]
     made.parts.append(
         Table("Test accuracy after all T steps, last epoch", ("hint", "accuracy, %", "seeds",
               f"against {NONE!r}"), rows)
     )  # fmt: skip
     if spread is not None and none is not None:
-        made.parts.append(seen_from(spread, none.accuracy.count))
+        made.parts.append(spread.told(none.accuracy.count))
     pairs = {name: group for name, group in found.items() if " from " in name}
     picture = _heat(pairs, none, folder / "heat.png")
     if picture is not None:
@@ -60,7 +61,7 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     return made
 
 
-def _row(name: str, group: Group, none: Group | None, spread: float | None) -> list[str]:
+def _row(name: str, group: Group, none: Group | None, spread: Spread | None) -> list[str]:
     accuracy = group.accuracy
     return [name, accuracy.text(), str(accuracy.count), against(group, none, spread)]
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spikedistill.grid.figures import CLEAR, difference
 from spikedistill.grid.points import Point, changed, seeded
-from spikedistill.grid.summary import difference, groups, pooled
+from spikedistill.grid.summary import groups, pooled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_lines
 from spikedistill.report.page import Page, Picture, Table
@@ -37,7 +38,7 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     found = {(group.labels["method"], group.labels["noise"]): group for group in groups(cells)}
     made = Page("noisy-labels", "Noisy labels")
     shares = [share for share in NOISE if any((name, share) in found for name in METHODS)]
-    spread = pooled([group.accuracy for group in found.values()])
+    spread = pooled(found.values())
     rows, lost = [], []
     for name in METHODS:
         have = {s: found[name, s].accuracy for s in shares if (name, s) in found}
@@ -49,7 +50,7 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     made.parts += [
         Table("Test accuracy in %, trained on labels of which a share is wrong (symmetric; test "
               "and validation labels are clean)", ("student", *columns), rows),
-        Table("What the noise costs, in points (bold: more than two standard errors)",
+        Table(f"What the noise costs, in points ({CLEAR})",
               ("student", *columns[1:]), lost),
     ]  # fmt: skip
     lines = {

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spikedistill.grid.figures import Figure
 from spikedistill.grid.points import Look, Point, changed, seeded
-from spikedistill.grid.summary import Figure, Group, groups
+from spikedistill.grid.summary import Group, groups
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_lines
 from spikedistill.report.page import Page, Picture, Table
