@@ -75,9 +75,10 @@ def test_several_recipes_are_set_against_each_other():
         for point in made
     ]
     _, table = page(cells, recipes).parts
-    assert table.columns == ("", "recipe", "trained by", "- 1", "- 2", "- 3", "- 4")
+    assert table.columns == ("student", "- 1", "- 2", "- 3", "- 4")
+    assert table.rows[1][0] == "2: cifar10-study, cross_entropy + logit_kd"
     # two seeds one point apart in all four: 2.776 * 0.707 = 1.96 points are seen
-    assert [row[3:] for row in table.rows] == [
+    assert [row[1:] for row in table.rows] == [
         ["", "**-3.00**", "**-2.00**", "**-3.00**"],
         ["**+3.00**", "", "+1.00", "+0.00"],
         ["**+2.00**", "-1.00", "", "-1.00"],

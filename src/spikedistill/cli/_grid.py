@@ -118,8 +118,7 @@ def _show(page: Page, folder: Path, left: int) -> None:
         if not part.rows:
             continue
         drawn = Drawn(title=part.caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        for number, name in enumerate(part.columns):
-            words = any(_is_text(row[number]) for row in part.rows)
+        for name, words in zip(part.columns, part.words(), strict=True):
             drawn.add_column(name, justify="left" if words else "right", overflow="fold")
         for row in part.rows:
             cells = map(escape, row)
@@ -130,10 +129,6 @@ def _show(page: Page, folder: Path, left: int) -> None:
         out.print(f"\n{left} cells are missing; the same command goes on with them.")
     out.print(f"\nThe page lies in {folder}: page.md, page.json and pictures.", highlight=False)
     out.print(f"As one HTML file: spikedistill report {folder}", highlight=False)
-
-
-def _is_text(cell: str) -> bool:
-    return cell[:1].isalpha() or cell.startswith("(")
 
 
 def _bold(text: str) -> str:

@@ -102,13 +102,13 @@ def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]
 def _differences(found: Sequence[Group], spread: Spread | None) -> Table:
     """Every student against every other one, across recipes."""
     rows = [
-        [str(number), group.labels["recipe"], _shown(group),
+        [f"{number}: {group.labels['recipe']}, {_shown(group)}",
          *(against(group, other, spread) for other in found)]
         for number, group in enumerate(found, 1)
     ]  # fmt: skip
     caption = f"Points by which the student of a row lies above that of a column; {CLEAR}"
     numbers = tuple(f"- {number}" for number in range(1, len(found) + 1))
-    return Table(caption, ("", "recipe", "trained by", *numbers), rows)
+    return Table(caption, ("student", *numbers), rows)
 
 
 def _shown(group: Group) -> str:

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from spikedistill.report import inside, overview
 from spikedistill.report.overview import Told
-from spikedistill.report.page import Shown
+from spikedistill.report.page import Shown, Table
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -62,10 +62,15 @@ def page(runs: Sequence[Told], missing: Sequence[str] = (), pages: Sequence[Show
 def _study(shown: Shown, key: str) -> dict[str, Any]:
     """A study or comparison for its template: parts with one key each."""
     parts = shown.page.plain()["parts"]
+    words = [part.words() if isinstance(part, Table) else [] for part in shown.page.parts]
     return {
         "key": key,
         "title": shown.page.title,
-        "parts": [part for part in parts if "table" not in part or part["table"]["rows"]],
+        "parts": [
+            part | {"words": which}
+            for part, which in zip(parts, words, strict=True)
+            if "table" not in part or part["table"]["rows"]
+        ],
         "pictures": shown.pictures,
         "missing": shown.missing,
     }

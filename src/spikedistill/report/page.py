@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from spikedistill.core.errors import SpikedistillError
 
 FILE = "page.json"
+_WORDS = re.compile(r"\(?[^\W\d]|\d+: ")
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,18 @@ class Table:
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+    def words(self) -> list[bool]:
+        """Which columns hold words, and not numbers.
+
+        Example:
+            >>> Table("", ("hint", "accuracy"), [["none", "70.1"], ["(teacher)", "?"]]).words()
+            [True, False]
+        """
+        return [
+            any(_WORDS.match(row[number]) for row in self.rows)
+            for number in range(len(self.columns))
+        ]
 
 
 @dataclass(frozen=True)
