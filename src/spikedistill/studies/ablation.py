@@ -22,6 +22,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "temperature 0.5": {"temperature": 0.5},
     "teacher maps normalised": {"features": "normalized"},
     "attention mixed with a tenth of uniform": {"entropy_floor": 0.1},
+    "pairs left out that get less than 0.15": {"skip_below": 0.15},
     "average pooling": {"pool": "average"},
     "norm at every step": {"norm_over": "batch"},
     "projector pointwise": {"projector": "pointwise"},
