@@ -17,7 +17,7 @@ def test_a_figure_is_the_mean_and_the_deviation_between_seeds():
 def test_the_spread_of_several_means_is_pooled_by_degrees_of_freedom():
     two, three = Figure.of([1.0, 3.0]), Figure.of([1.0, 2.0, 3.0])
     found = Spread.pooled([two, three, Figure.of([9.0])])
-    assert found == Spread(pytest.approx(math.sqrt((2 + 2) / 3)), 3)
+    assert found.degrees == 3 and found.deviation == pytest.approx(math.sqrt((2 + 2) / 3))
     assert Spread.pooled([Figure.of([9.0])]) is None
 
 
