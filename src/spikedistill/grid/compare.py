@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
 from typing import Any
 
 from spikedistill.core.errors import SpikedistillError, suggest
-from spikedistill.grid.figures import CLEAR, Figure, Spread
+from spikedistill.grid.figures import CLEAR, Spread
 from spikedistill.grid.points import Point, alone, seeded
 from spikedistill.grid.summary import Group, against, energy_uj, groups, pooled
 from spikedistill.recipes import parts
@@ -129,18 +128,16 @@ def _numbers(group: Group) -> list[str]:
         str(group.accuracy.count),
         compact(row["parameters"]),
         "" if rate is None else rate.text(3),
-        *_operations([cell["row"] for cell in group.cells]),
+        *_operations(group),
         "" if energy is None else f"{energy.mean:.3g}",
         "" if seconds is None else duration(seconds.mean),
     ]
 
 
-def _operations(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+def _operations(group: Group) -> list[str]:
     """Synaptic operations and multiply-adds of an inference, each the mean over seeds."""
-    known = [[row[name] for row in rows if row[name] is not None]
-             for name in ("synops", "multiplications")]  # fmt: skip
-    synops, products = (compact(fmean(values)) if values else "" for values in known)
-    return synops, products
+    figures = [group.figure(name) for name in ("synops", "multiplications")]
+    return ["" if figure is None else compact(figure.mean) for figure in figures]
 
 
 def _teachers(recipe: str, group: Group) -> list[list[str]]:
@@ -151,10 +148,11 @@ def _teachers(recipe: str, group: Group) -> list[list[str]]:
             found.setdefault(row["role"], []).append(row)
     lines = []
     for rows in found.values():
-        accuracy, energy = Figure.of([row["accuracy"][-1] for row in rows]), energy_uj(rows[0])
+        teacher = Group({}, tuple({"row": row} for row in rows))
+        energy = energy_uj(rows[0])
         lines.append(
-            [recipe, f"({label(rows[0])})", str(rows[0]["timesteps"]), accuracy.text(),
-             "", compact(rows[0]["parameters"]), "", *_operations(rows),
+            [recipe, f"({label(rows[0])})", str(rows[0]["timesteps"]), teacher.accuracy.text(),
+             "", compact(rows[0]["parameters"]), "", *_operations(teacher),
              "" if energy is None else f"{energy:.3g}", "", "", ""]
         )  # fmt: skip
     return lines

@@ -48,25 +48,27 @@ class Grid:
 
         Cells that another process trains at the moment are passed over.
         """
+        points = unique(points)
         missing = self.missing(points)
-        count, total = len(missing[:most]), len(unique(points))
+        count, total = len(missing[:most]), len(points)
         self.progress.say(f"{total - len(missing)} of {total} cells are there; {count} to train")
-        began, number = time.monotonic(), 0
-        for left, point in zip(range(len(missing), 0, -1), missing, strict=True):
-            if number == count:
+        began, done = time.monotonic(), 0
+        for place, point in enumerate(missing):
+            if done == count:
                 break
             with claimed(self.store.folder / f".{point.key}.claim") as mine:
                 if not mine:
                     self.progress.say(f"{point.title} ({point.key}): another process trains it")
-                if not mine or self._has(point):
                     continue
-                number += 1
-                if number > 1:
-                    spent = (time.monotonic() - began) / (number - 1)
-                    rest = duration(spent * min(left, count - number + 1))
+                if self._has(point):  # another process has finished it since
+                    continue
+                if done:
+                    spent = time.monotonic() - began
+                    rest = duration(spent / done * min(count - done, len(missing) - place))
                     self.progress.say(f"about {rest} left")
-                self.progress.say(f"[{number}/{count}] {point.title} ({point.key})")
-                self.store.keep(self._joined(self._cell(point, unique(points))))
+                self.progress.say(f"[{done + 1}/{count}] {point.title} ({point.key})")
+                self.store.keep(self._joined(self._cell(point, points)))
+            done += 1
 
     def cells(self, points: Sequence[Point]) -> list[tuple[Point, dict[str, Any]]]:
         """The points that are finished, each with its cell."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,13 @@ def operations(
         return {"synops": None, "multiplications": None, "energy_pj": None}
     layers, _ = layer_operations(network, timesteps, test, encoding, COSTED)
     spiking = bool(temporal_layers(network))
+    return {**summed(layers), **({} if spiking else {"synops": None})}
+
+
+def summed(layers: Sequence[LayerOperations]) -> dict[str, float]:
+    """`synops`, `multiplications` and `energy_pj` of all layers; see `operations`."""
     return {
-        "synops": sum(layer.accumulations for layer in layers) if spiking else None,
+        "synops": sum(layer.accumulations for layer in layers),
         "multiplications": sum(layer.multiplications for layer in layers),
         "energy_pj": energy(layers),
     }

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
-from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.data import Loader
 from spikedistill.data._dataset import Samples, length, pick
 from spikedistill.explain.dead_neurons import extremes
@@ -51,12 +50,11 @@ def watch(watched: Watched) -> Examined:
         raise SpikedistillError("there are no images to look at")
     layers = _Layers(watched)
     answers, labels = [], []
-    first = first_layers(watched.network)
     meter = SynopsMeter(watched.network, watched.timesteps)
     with torch.no_grad(), evaluation(watched.network), meter:
         with layers.listening():
             for inputs, classes in watched.batches():
-                outputs = run_folded(watched.network, inputs, watched.timesteps, first)
+                outputs = watched.run(inputs)
                 layers.next_batch(len(classes))
                 answers.append(outputs.float().cpu())
                 labels.append(classes.cpu())

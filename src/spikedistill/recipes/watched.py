@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from spikedistill.core.clock import temporal_layers
+from spikedistill.core.clock import Temporal, temporal_layers
+from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.data import Loader, encoder
 from spikedistill.data._dataset import Samples, length, pick
 from spikedistill.recipes.judge import machine
@@ -31,6 +33,15 @@ class Watched:
     def spiking(self) -> bool:
         """Whether it has neurons."""
         return bool(temporal_layers(self.network))
+
+    @cached_property
+    def _first(self) -> tuple[Temporal, ...]:
+        return first_layers(self.network)
+
+    def run(self, inputs: Tensor, steps: int | None = None) -> Tensor:
+        """Outputs `[T', B, ...]` of the first T' steps, by default of all T, from `batches`."""
+        steps = steps or self.timesteps
+        return run_folded(self.network, inputs[:steps], steps, self._first)
 
     def batches(self, most: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs in time `[S, B, ...]` and classes `[B]` of the first `most` images, or of all."""

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from spikedistill.core.evaluation import evaluation
-from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.data._dataset import Samples
 from spikedistill.metrics.early_exit import EarlyExits, choose, early_exits
 from spikedistill.recipes.rebuild import Saved, rebuild
@@ -40,10 +39,9 @@ def _plain(one: EarlyExits) -> dict[str, float]:
 def _answers(saved: Saved, samples: Samples) -> tuple[Tensor, Tensor]:
     """Outputs `[T, N, K]` and labels `[N]` of a split."""
     watched = Watched(saved.network, saved.timesteps, saved.card["encoder"], samples, 128)
-    first, outputs, labels = first_layers(saved.network), [], []
+    outputs, labels = [], []
     with torch.no_grad(), evaluation(saved.network):
         for inputs, classes in watched.batches():
-            answers = run_folded(saved.network, inputs, saved.timesteps, first)
-            outputs.append(answers.float().cpu())
+            outputs.append(watched.run(inputs).float().cpu())
             labels.append(classes)
     return torch.cat(outputs, 1), torch.cat(labels)

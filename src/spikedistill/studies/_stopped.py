@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from spikedistill.metrics.firing import FiringMeter
 from spikedistill.recipes.fewer_steps import cost_after
 from spikedistill.recipes.judge import COSTED
 from spikedistill.recipes.rebuild import rebuild
@@ -15,4 +16,9 @@ def stopped(run: Path, data_dir: Path | None) -> list[dict[str, float]]:
     saved = rebuild(run)
     images = spread(saved.data(data_dir).test, COSTED)
     watched = Watched(saved.network, saved.timesteps, saved.card["encoder"], images)
-    return [cost_after(watched, steps, COSTED) for steps in range(1, saved.timesteps + 1)]
+    found = []
+    for steps in range(1, saved.timesteps + 1):
+        with FiringMeter(saved.network) as firing:
+            cost = cost_after(watched, steps, COSTED)
+        found.append({"firing_rate": firing.mean(), **cost})
+    return found
