@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Literal
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
 from spikedistill.export.channels import PerChannel
 from spikedistill.export.deploy import deploy
+from spikedistill.metrics.synops import SynopsMeter
 from spikedistill.models.cifar_resnet import cifar_resnet
 from spikedistill.neurons.lif import LIF
 from spikedistill.taps import Tapped
@@ -87,6 +89,22 @@ def test_int8_is_close(network: OverTime, images: torch.Tensor) -> None:
     difference = deployed(images) - network(images)
     assert difference.abs().max() < 0.3
     assert any(weight.dtype == torch.int8 for weight in deployed.state_dict().values())
+
+
+@pytest.mark.parametrize("weights", ["float", "int8"])
+def test_operations_are_counted_as_before(
+    resnet: OverTime, images: torch.Tensor, weights: Literal["float", "int8"]
+) -> None:
+    deployed = deploy(resnet, images, weights=weights)
+    with SynopsMeter(resnet) as before:
+        resnet(images)
+    with SynopsMeter(deployed) as after:
+        deployed(images)
+    assert len(after.layers()) == 8
+    assert after.multiplications == before.multiplications
+    assert after.accumulations == pytest.approx(before.accumulations, rel=0.02)  # some spikes move
+    for new, old in zip(after.layers(), before.layers(), strict=True):
+        assert (new.macs, new.steps, new.spiking) == (old.macs, old.steps, old.spiking)
 
 
 def test_wrappers_are_taken_off(images: torch.Tensor) -> None:

@@ -9,6 +9,7 @@ from torch import nn
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.export import integer
 from spikedistill.export.integer import IntegerLayer, cannot, kernels_work
+from spikedistill.metrics.operations import macs_per_layer
 
 
 def layers() -> list[tuple[nn.Module, torch.Tensor]]:
@@ -61,6 +62,13 @@ def test_the_sums_are_exact_bit_for_bit(
     shape = (-1,) if whole.is_linear else (-1, 1, 1)
     expected = sums.float() * whole.scale.view(shape) + whole.bias.view(shape)
     torch.testing.assert_close(whole(spikes), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_it_is_counted_as_the_layer_that_it_replaces(number: int) -> None:
+    layer, spikes = layers()[number]
+    shape = spikes.shape[1:]
+    assert macs_per_layer(IntegerLayer(layer), shape) == macs_per_layer(layer, shape)
 
 
 def test_the_weights_are_symmetric_per_channel() -> None:

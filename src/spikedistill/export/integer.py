@@ -10,13 +10,14 @@ from jaxtyping import Float, Int32
 from torch import Tensor, nn
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.metrics.operations import ProductLayer
 
 _EXACT = 2**24
 """float32 holds every whole number up to here, so smaller sums are handed over exactly."""
 _KERNELS = torch.ops.onednn
 
 
-class IntegerLayer(nn.Module):
+class IntegerLayer(ProductLayer):
     """`scale acc + bias`, `acc` the sum of the int8 weights of the inputs that spiked.
 
     Formula:
@@ -33,7 +34,6 @@ class IntegerLayer(nn.Module):
     the same whole numbers, exact and slow.
     """
 
-    weight: Tensor
     scale: Tensor
     bias: Tensor
 

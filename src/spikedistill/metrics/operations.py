@@ -19,6 +19,24 @@ def parameter_count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
+class ProductLayer(nn.Module):
+    """A layer of one's own of which every output sums `weight[0].numel()` products."""
+
+    weight: Tensor
+
+
+def multiplies(module: nn.Module) -> bool:
+    """Whether a module is a layer whose multiply-adds are counted."""
+    return isinstance(module, _ConvNd | nn.Linear | ProductLayer)
+
+
+def products(layer: nn.Module, x: Tensor, y: Tensor) -> int:
+    """Multiply-adds of one call of a layer that `multiplies`, from `x` to `y`."""
+    assert isinstance(layer.weight, Tensor)
+    positions = x if isinstance(layer, _ConvTransposeNd) else y
+    return positions.numel() * layer.weight[0].numel()
+
+
 def macs_per_layer(network: nn.Module, shape: Sequence[int]) -> dict[str, int]:
     """Multiply-adds of each convolution and linear layer for one image and one time step.
 
@@ -41,14 +59,14 @@ def macs_per_layer(network: nn.Module, shape: Sequence[int]) -> dict[str, int]:
 
     def count(name: str):
         def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            counts[name] = counts.get(name, 0) + _macs(layer, inputs[0], output)
+            counts[name] = counts.get(name, 0) + products(layer, inputs[0], output)
 
         return hook
 
     hooks = [
         layer.register_forward_hook(count(name))
         for name, layer in network.named_modules()
-        if isinstance(layer, (_ConvNd, nn.Linear))
+        if multiplies(layer)
     ]
     like = next(network.parameters(), torch.empty(0))
     try:
@@ -63,14 +81,3 @@ def macs_per_layer(network: nn.Module, shape: Sequence[int]) -> dict[str, int]:
 def macs(network: nn.Module, shape: Sequence[int]) -> int:
     """Multiply-adds of the whole network for one image and one time step; see `macs_per_layer`."""
     return sum(macs_per_layer(network, shape).values())
-
-
-def _macs(layer: nn.Module, x: Tensor, y: Tensor) -> int:
-    """Multiply-adds of one call: each weight of a layer is used once per position."""
-    if isinstance(layer, nn.Linear):
-        return y.numel() * layer.in_features
-    assert isinstance(layer, _ConvNd)
-    kernel = layer.weight[0, 0].numel()
-    if isinstance(layer, _ConvTransposeNd):
-        return x.numel() * layer.out_channels // layer.groups * kernel
-    return y.numel() * layer.in_channels // layer.groups * kernel

@@ -19,12 +19,11 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd  # pyright: ignore[reportPrivateUsage]
 
 from spikedistill.core.clock import temporal_layers
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.metrics._counting import are_spikes, counted
-from spikedistill.metrics.operations import _macs  # pyright: ignore[reportPrivateUsage]
+from spikedistill.metrics.operations import multiplies, products
 from spikedistill.neurons._base import Neuron
 from spikedistill.neurons.integrate_and_fire import IF
 
@@ -170,7 +169,7 @@ class SynopsMeter:
         self._hooks = [self.network.register_forward_pre_hook(self._start)]
         for path, module in self.network.named_modules():
             count = None
-            if isinstance(module, _ConvNd | nn.Linear):
+            if multiplies(module):
                 count = self._count
             elif isinstance(module, Neuron):
                 count = self._count_updates
@@ -202,7 +201,7 @@ class SynopsMeter:
             assert isinstance(layer.weight, Tensor)
             self._tallies[path] = _Tally(layer.weight.numel())
         tally = self._tallies[path]
-        tally.add(_macs(layer, inputs[0], output), inputs[0], output)
+        tally.add(products(layer, inputs[0], output), inputs[0], output)
         tally.stem = tally.stem and not self._fired
         self._last = path
 
