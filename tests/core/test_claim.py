@@ -19,19 +19,20 @@ with claimed(Path(sys.argv[1])) as mine:
 
 
 def test_one_at_a_time(tmp_path):
-    path = tmp_path / "new/folder/claim"
+    path = tmp_path / "new/folder/thing"
     with claimed(path) as first, claimed(path) as second:
         assert (first, second) == (True, False)
+        assert [file.name for file in path.parent.iterdir()] == [".thing.claim"]
     with claimed(path) as again:
         assert again
-    assert not path.exists()
+    assert not list(path.parent.iterdir())
 
 
 def test_a_file_that_its_holder_took_away_since_is_no_claim(tmp_path, monkeypatch):
-    path, flock = tmp_path / "claim", fcntl.flock
+    path, flock = tmp_path / "thing", fcntl.flock
 
     def late(file, how):
-        path.unlink()
+        (tmp_path / ".thing.claim").unlink()
         flock(file, how)
 
     monkeypatch.setattr(fcntl, "flock", late)
@@ -41,19 +42,19 @@ def test_a_file_that_its_holder_took_away_since_is_no_claim(tmp_path, monkeypatc
 
 def test_where_no_file_can_be_made_or_locked_everyone_gets_it(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    with claimed(tmp_path / "file/claim") as mine:
+    with claimed(tmp_path / "file/thing") as mine:
         assert mine
 
     def unable(file, how):
         raise OSError(errno.ENOLCK, "no locks available")
 
     monkeypatch.setattr(fcntl, "flock", unable)
-    with claimed(tmp_path / "claim") as first, claimed(tmp_path / "claim") as second:
+    with claimed(tmp_path / "thing") as first, claimed(tmp_path / "thing") as second:
         assert first and second
 
 
 def test_a_killed_process_holds_nothing(tmp_path):
-    path = tmp_path / "claim"
+    path = tmp_path / "thing"
     holder = subprocess.Popen([sys.executable, "-c", HOLD, path], stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline().strip() == "True"
     with claimed(path) as mine:

@@ -116,7 +116,7 @@ def test_a_cell_that_another_process_trains_is_passed_over(points, tmp_path):
     grid = Grid(tmp_path, Store(tmp_path / "cells"))
     said = []
     grid.progress.say = said.append
-    with claimed(tmp_path / f"cells/.{points[0].key}.claim") as mine:
+    with claimed(tmp_path / "cells" / points[0].key) as mine:
         assert mine
         grid.run(points)
     assert [point.key for point in grid.missing(points)] == [points[0].key]

@@ -147,7 +147,7 @@ def test_a_run_that_another_process_trains(
     done: tuple[Path, dict[str, Any]], exist: Literal["replace", "resume"]
 ) -> None:
     folder, result = done
-    with claimed(folder.with_name(f".{folder.name}.claim")):
+    with claimed(folder):
         with pytest.raises(SpikedistillError, match=r"another process is training in .* --out"):
             start(quick("training.epochs=2"), folder, exist=exist)
         with pytest.raises(SpikedistillError, match="another process is training in"):

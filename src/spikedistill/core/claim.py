@@ -15,15 +15,13 @@ except ImportError:  # Windows has no such locks: everyone gets every claim
 
 
 @contextmanager
-def claimed(path: Path) -> Generator[bool]:
-    """Whether this process holds a claim; if so, no other gets it before the block ends.
+def claimed(thing: Path) -> Generator[bool]:
+    """Whether this process holds the claim to a file or folder, which no other gets in this block.
 
-    A lock on a file, which ends with the process, whatever ends that. Where no file can be made
-    or locked, everyone gets the claim.
-
-    Args:
-        path: the file; made, and taken away afterwards.
+    A lock on a file beside it, `.NAME.claim`, which ends with the process, whatever ends that, and
+    is taken away afterwards. Where no file can be made or locked, everyone gets the claim.
     """
+    path = thing.with_name(f".{thing.name}.claim")
     file = _opened(path)
     if file is None:
         yield True

@@ -56,7 +56,7 @@ class Grid:
         for place, point in enumerate(missing):
             if done == count:
                 break
-            with claimed(self.store.folder / f".{point.key}.claim") as mine:
+            with claimed(self.store.folder / point.key) as mine:
                 if not mine:
                     self.progress.say(f"{point.title} ({point.key}): another process trains it")
                     continue

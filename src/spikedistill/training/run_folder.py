@@ -62,10 +62,7 @@ class RunFolder:
         Raises:
             SpikedistillError: if another command does.
         """
-        path = self.path.absolute()
-        with (
-            claimed(path.with_name(f".{path.name}.claim")) if holder else nullcontext(True) as mine
-        ):
+        with claimed(self.path.absolute()) if holder else nullcontext(True) as mine:
             if not mine:
                 raise SpikedistillError(
                     f"another process is training in {self.path}, and two would spoil each other's "
