@@ -4,7 +4,7 @@ import torch
 from torch.utils.data import Subset, TensorDataset
 
 from spikedistill.data import Split
-from spikedistill.data._dataset import carve, labels_of, stratified_order
+from spikedistill.data._dataset import carve, labels_of, spread, stratified_order
 
 
 def test_every_run_of_the_order_holds_the_classes_in_their_shares():
@@ -42,3 +42,9 @@ def test_labels_are_found_where_torch_data_sets_keep_them():
     assert labels_of(Subset(data, [])).tolist() == []
     data.targets = [0.5] * 4
     assert labels_of(data) is None
+
+
+def test_a_few_samples_of_sorted_data_show_every_class():
+    split = Split(torch.zeros(100, 1, 2, 2, dtype=torch.uint8), torch.arange(100) // 10)
+    assert spread(split, 20).labels.bincount().tolist() == [2] * 10
+    assert spread(split, 100) is split and len(spread(split, 1)) == 1

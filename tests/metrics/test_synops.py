@@ -142,6 +142,14 @@ def test_what_energy_needs_of_every_layer() -> None:
     assert (stem.neuron_updates, second.neuron_updates, last.neuron_updates) == (768, 162, 0)
 
 
+def test_the_stem_of_an_ann_is_its_first_layer() -> None:
+    network = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 3), nn.Linear(3, 2))
+    with torch.no_grad(), SynopsMeter(network) as meter:
+        network(torch.rand(5, 4))
+        network(torch.rand(5, 4))
+    assert [layer.stem for layer in meter.layers()] == [True, False, False]
+
+
 def test_counts_of_events_are_no_spikes_but_whole() -> None:
     network = nn.Sequential(nn.Linear(4, 3), LIF(tau=math.inf), nn.Linear(3, 2))
     with torch.no_grad(), SynopsMeter(network) as meter, steps(network, 2):

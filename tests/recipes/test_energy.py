@@ -85,6 +85,9 @@ def test_its_teacher_stands_beside_it(found: dict[str, Any], run: Path) -> None:
     assert found["teacher"] == {"network": "teacher", "macs": rows[0]["macs"]}
     assert found["totals"]["45nm"]["teacher_pj"] == pytest.approx(4.6 * rows[0]["macs"])
     assert found["totals"]["memory"]["teacher_pj"] > found["totals"]["memory"]["ann_pj"]
+    stem = 9 * 16 * 64  # reads 8 bits, all others 2
+    expected = 0.3 * stem + 0.15 * (rows[0]["macs"] - stem)
+    assert found["totals"]["quantized"]["teacher_pj"] == pytest.approx(expected)
     assert rows[0]["energy_pj"] == pytest.approx(4.6 * rows[0]["macs"])
 
 

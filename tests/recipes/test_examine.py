@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,24 @@ def test_only_what_changed_is_looked_at_again(run: Path) -> None:
     assert heard.sentences == ["looking at teacher", "looking at logit_kd"]
     a, b = (looks.found["cells", name].facts for name in ("cross_entropy", "logit_kd"))
     assert a["confusion"] == b["confusion"]
+
+
+def test_a_look_that_does_not_say_everything_is_taken_again(run: Path) -> None:
+    path = run / "examined/cells/teacher.json"
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in facts.items() if key != "totals"}))
+    heard = Heard()
+    looks = examine(run, progress=heard)
+    assert heard.sentences == ["looking at teacher"]
+    assert "totals" in looks.found["cells", "teacher"].facts
+
+
+def test_a_network_that_is_gone_is_named(run: Path) -> None:
+    (run / "cells/student/model.safetensors").unlink()
+    looks = examine(run)
+    assert [name for _, name in looks.found] == ["teacher", "cross_entropy", "logit_kd"]
+    (said,) = looks.missing
+    assert "cells/student/model.safetensors is not there" in said
 
 
 def test_without_data(run: Path) -> None:

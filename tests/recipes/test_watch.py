@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import Dataset
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
@@ -14,18 +15,19 @@ from spikedistill.explain.spike_activation_map import shown_maps, spike_activati
 from spikedistill.metrics.synops import SynopsMeter
 from spikedistill.neurons.lif import LIF
 from spikedistill.recipes.watch import examples, watch
-from spikedistill.recipes.watched import Watched, spread
+from spikedistill.recipes.watched import Watched
+from spikedistill.report.frames import painted
 from spikedistill.taps import Tapped
 
 T, K = 3, 4
 
 
-def network(spiking: bool = True) -> nn.Module:
+def network(spiking: bool = True, channels: int = 1) -> nn.Module:
     def fire() -> nn.Module:
         return LIF(v_threshold=0.5) if spiking else nn.ReLU()
 
     return nn.Sequential(
-        nn.Conv2d(1, 6, 3, padding=1), fire(), nn.MaxPool2d(2),
+        nn.Conv2d(channels, 6, 3, padding=1), fire(), nn.MaxPool2d(2),
         nn.Conv2d(6, 5, 3, padding=1), fire(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(20, 7), fire(), nn.Linear(7, K),
     )  # fmt: skip
@@ -111,11 +113,37 @@ def test_networks_without_maps_and_runs_of_one_step() -> None:
         watch(Watched(flat, T, "direct", split(0)))
 
 
-def test_images_are_spread_over_sorted_data() -> None:
-    images = Split(torch.zeros(100, 1, 2, 2, dtype=torch.uint8), torch.arange(100) // 10)
-    some = spread(images, 20)
-    assert isinstance(some, Split) and some.labels.bincount().tolist() == [2] * 10
-    assert spread(images, 100) is images
+class Recordings(Dataset[tuple[torch.Tensor, int]]):
+    """Frames of events `[T, 2, 8, 8]`, with counts far above 1."""
+
+    def __init__(self, count: int = 25) -> None:
+        self.frames = torch.randint(0, 9, (count, T, 2, 8, 8)).float()
+        self.targets = [n % K for n in range(count)]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.frames[index], self.targets[index]
+
+
+@pytest.mark.parametrize(("spiking", "steps"), [(True, T), (False, 1), (False, T)])
+def test_frames_of_events(spiking: bool, steps: int) -> None:
+    net, data = network(spiking, channels=2).eval(), Recordings()
+    seen = watch(Watched(net, steps, "frames", data, batch_size=10))
+    chosen = examples(torch.tensor(data.targets))
+    frames = data.frames if steps == T else data.frames.mean(1, keepdim=True)
+    with torch.no_grad():
+        outputs = OverTime(net).over_time(frames[chosen].transpose(0, 1), steps)
+    assert seen.facts["maps"]["answers"] == outputs.mean(0).argmax(-1).tolist()
+    pictures = seen.arrays["examples"]
+    assert pictures.shape == (8, T + 1, 3, 8, 8)  # every frame in colours, and their mean
+    assert np.array_equal(
+        pictures[0], (painted(data.frames[0]) * 255).round().to(torch.uint8).numpy()
+    )
+    assert seen.arrays["mistakes"].shape[1:] == (3, 8, 8)
+    assert len(seen.arrays["maps"]) == (T + 1 if steps == T else 1)
+    assert len(seen.facts["energy_at"]) == steps
 
 
 def test_rate_coded_inputs_have_time() -> None:

@@ -100,7 +100,7 @@ def test_sentences_of_other_cases() -> None:
     other = _found(layers=often, samples=100, event_input="ac", named=[],
                    teacher={"network": "big", "macs": 9.0})  # fmt: skip
     said = "\n".join(sentences(other))
-    assert "the first 100 of 359 test samples" in said
+    assert "100 of the 359 test samples" in said
     assert "The stem (layer1.0) is computed at each of 2 steps per inference." in said
     assert "Frames of events count as AC" in said and "No ANN guided" not in said
     said = "\n".join(sentences(_found(layers=[_layer("fc", "AC", rate=0.0)], named=[])))

@@ -132,7 +132,7 @@ def test_a_run_of_which_little_is_known(make_run: Callable[..., Path]) -> None:
 @pytest.mark.parametrize("phases", [{"a": 1}, [], [7], [{"name": "student", "roles": [1]}]])
 def test_odd_recipes_and_manifests(make_run: Callable[..., Path], phases: object) -> None:
     folder = make_run(phases=phases, data=["a"], claim=3)
-    (folder / "manifest.json").write_text('{"machine": [1], "versions": "x", "notes": "ab"}')
+    (folder / "manifest.json").write_text('{"machine": [1], "versions": "x", "notes": 3}')
     assert "A toy run" in page([Told(read_run(folder), {})])
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from spikedistill.report import inside
 from spikedistill.report.overview import Told
+from spikedistill.report.pictures import photo
 from spikedistill.report.reading import read_run
 
 
@@ -30,11 +32,13 @@ def test_attention_step_by_step(told: Told) -> None:
 
 def test_maps_of_all_networks_over_the_same_images(told: Told) -> None:
     found = inside.maps(told)
-    assert found is not None and [image["name"] for image in found["images"]] == ["cat", "dog"]
+    assert found is not None and found["names"] == ["cat", "dog"]
     assert [f["name"] for f in found["frames"]] == ["time step 1", "time step 2", "sum over time"]
     rows = found["frames"][0]["rows"]
     assert [row["kind"] for row in rows] == ["spike activation", "Grad-CAM", "spike activation"]
     assert [(m["answer"], m["right"]) for m in rows[0]["maps"]] == [("cat", True), ("fox", False)]
+    assert not found["moving"] and len(found["addresses"]) == 2
+    assert all(frame["pictures"] == [1, 2] for frame in found["frames"])
     teacher = [frame["rows"][1]["maps"] for frame in found["frames"]]
     assert teacher[0] == teacher[1] == teacher[2]  # it knows no time
     student = [frame["rows"][0]["maps"][0]["address"] for frame in found["frames"]]
@@ -44,6 +48,21 @@ def test_maps_of_all_networks_over_the_same_images(told: Told) -> None:
     b = seen["networks", "teacher"].arrays["maps"][-1].astype(np.float64).reshape(2, -1)
     expected = np.mean([np.corrcoef(a[i], b[i])[0, 1] for i in range(2)])
     assert found["layers"][0].endswith(f"correlation with the teacher's {expected:+.2f}")
+
+
+def test_maps_lie_over_the_frame_of_their_step(told: Told) -> None:
+    frames = np.zeros((2, 3, 3, 8, 8), np.uint8)  # two images, two steps and the mean
+    frames[:] = 20 * np.arange(6).reshape(2, 3, 1, 1, 1)
+    for seen in told.examined.values():
+        seen.arrays["examples"] = frames
+    found = inside.maps(told)
+    assert found is not None and found["moving"]
+    addresses = [photo(picture) for picture in frames.reshape(6, 3, 8, 8)]
+    shown = [[found["addresses"][n - 1] for n in one["pictures"]] for one in found["frames"]]
+    assert shown == [[addresses[step], addresses[3 + step]] for step in range(3)]
+    teacher = {key: seen for key, seen in told.examined.items() if key[0] == "networks"}
+    found = inside.maps(replace(told, examined=teacher))  # an ANN on the mean frame
+    assert found is not None and found["addresses"] == [addresses[2], addresses[5]]
 
 
 def test_firing(told: Told) -> None:

@@ -45,6 +45,7 @@ def test_a_run_that_has_only_begun(make_run: Callable[..., Path]) -> None:
         path.unlink()
     run = read_run(folder)
     assert run.rows == [] and "cross_entropy, student have no result yet" in run.missing[0]
+    assert not any("metrics.jsonl" in text for text in run.missing)  # there are none to expect
 
 
 def test_damaged_files_are_named_and_left_out(make_run: Callable[..., Path]) -> None:
@@ -59,6 +60,16 @@ def test_damaged_files_are_named_and_left_out(make_run: Callable[..., Path]) -> 
     assert len(run.histories["student"]) == 1 and run.manifest == {}
     assert [name in text for name, text in zip(("result.json", "metrics.jsonl"), run.missing,
                                                strict=True)] == [True, True]  # fmt: skip
+
+
+def test_files_that_are_gone_are_named(make_run: Callable[..., Path]) -> None:
+    folder = make_run()
+    assert read_run(folder).missing == ()
+    (folder / "cells/student/metrics.jsonl").unlink()
+    (folder / "manifest.json").unlink()
+    manifest, metrics = read_run(folder).missing
+    assert "manifest.json is not there: when and where" in manifest
+    assert "metrics.jsonl is not there: the curves of student" in metrics
 
 
 def test_a_damaged_row(make_run: Callable[..., Path]) -> None:

@@ -33,6 +33,15 @@ def test_logarithms() -> None:
     assert [t.label for t in drawn.x_ticks] == ["1", "10", "100", "1,000"]
 
 
+@pytest.mark.parametrize("values", [(9.0, 11.0), (1.0, 1.0), (1.1, 1.9), (3.0, 900.0), (2.0, 8e3)])
+def test_a_logarithmic_axis_can_be_read(values: tuple[float, float]) -> None:
+    points = tuple((value, 1.0) for value in values)
+    drawn = chart("k", "T", "", [Series("a", points, ("", ""))], "x", "y", log_x=True)
+    assert drawn is not None and 3 <= len(drawn.x_ticks) <= 14
+    places = [tick.at for tick in drawn.x_ticks]
+    assert places == sorted(places) and min(b - a for a, b in itertools.pairwise(places)) > 12
+
+
 def test_what_has_no_place_is_left_out() -> None:
     points = ((1.0, math.nan), (2.0, 0.0), (3.0, 5.0), (4.0, math.inf))
     drawn = chart("k", "T", "", [Series("a", points, ("a", "b", "c", "d"))], "x", "y", log_y=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from io import StringIO
 
 from rich.console import Console
@@ -35,3 +36,14 @@ def test_a_row_for_each_network() -> None:
     ]  # fmt: skip
     assert lines[0].strip() == "digits (test split of digits, seed 3)"
     assert lines[-1].strip() == "published: 79.40 % (abstract)"
+
+
+def test_brackets_are_text() -> None:
+    row = {**ROW, "role": "s[1]", "losses": ["[bold]"], "train_seconds": math.nan}
+    claim = {"value": 79.4, "source": "table [/2], [red]T=2"}
+    result = {**RESULT, "name": "a[b]", "claim": claim, "rows": [row]}
+    console = Console(file=StringIO(), width=200)
+    console.print(result_table(result))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for part in ("a[b] (test split", "(table [/2], [red]T=2)", "s[1] (student): [bold]"):
+        assert part in text

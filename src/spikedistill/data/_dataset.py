@@ -132,6 +132,14 @@ def pick(samples: Samples, index: Tensor) -> Samples:
     return Subset(samples, index.tolist())
 
 
+def spread(samples: Samples, most: int) -> Samples:
+    """Up to `most` samples, evenly spread over all, so that sorted data show every class."""
+    total = length(samples)
+    if total <= most:
+        return samples
+    return pick(samples, torch.linspace(0, total - 1, most).round().long())
+
+
 def stratified_order(count: int, labels: Tensor | None, seed: int) -> Tensor:
     """A shuffled order in which every run of samples holds the classes in their shares.
 

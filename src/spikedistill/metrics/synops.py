@@ -64,7 +64,7 @@ class LayerOperations:
     counts: bool = True
     """Whether all its inputs were whole numbers from 0 on, as in frames of events."""
     stem: bool = False
-    """Whether no neuron runs before it."""
+    """Whether no neuron runs before it; without neurons, whether it is the first layer."""
     weights: int = 0
     """W, without biases."""
     inputs: float = 0.0
@@ -204,6 +204,7 @@ class SynopsMeter:
         tally.add(products(layer, inputs[0], output), inputs[0], output)
         tally.stem = tally.stem and not self._fired
         self._last = path
+        self._fired = self._fired or not self._spikes
 
     def _count_updates(self, path: str, neuron: nn.Module, inputs: object, spikes: Tensor) -> None:
         self._fired = True

@@ -12,6 +12,7 @@ from torch import nn
 from spikedistill.core.clock import temporal_layers
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.data import DataSet, Loader
+from spikedistill.data._dataset import length, spread
 from spikedistill.metrics.energy import (
     MODELS,
     PRESETS,
@@ -111,7 +112,7 @@ def energy_of(
     loader = _loader(data, batch_size, samples)
     steps = timesteps or saved.timesteps
     saved.network.to(machine().device)
-    layers, seen = layer_operations(saved.network, steps, loader, saved.card["encoder"], samples)
+    layers = layer_operations(saved.network, steps, loader, saved.card["encoder"])
     if event_input == "ac":
         layers = counting_events(layers)
     teacher = _teacher(saved, loader)
@@ -120,8 +121,8 @@ def energy_of(
         "network": saved.card["network"],
         "data": data.name,
         "split": "test",
-        "samples": seen,
-        "all_samples": loader.samples,
+        "samples": loader.samples,
+        "all_samples": length(data.test),
         "timesteps": steps,
         "bits": activation_bits(steps),
         "event_input": event_input,
@@ -160,7 +161,8 @@ def _data(saved: Saved, data_dir: Path | str | None) -> DataSet:
 def _loader(data: DataSet, batch_size: int, samples: int | None) -> Loader:
     if samples is not None and samples < 1:
         raise SpikedistillError(f"energy is measured on at least 1 sample, not {samples}")
-    loader = split_loader(data.test, Settings(batch_size=batch_size))
+    test = data.test if samples is None else spread(data.test, samples)
+    loader = split_loader(test, Settings(batch_size=batch_size))
     if loader is None:
         raise SpikedistillError(
             f"the test split of {data.name} is empty, and rates are measured on it; give the data "
@@ -191,7 +193,8 @@ def _teacher(saved: Saved, loader: Loader) -> _Teacher | None:
     if temporal_layers(built):
         return None
     encoding = "frames" if saved.card["encoder"] == "frames" else "direct"
-    layers, _ = layer_operations(built.to(machine().device), steps, loader, encoding, 1)
+    one = Loader(spread(loader.split, 1), 1)
+    layers = layer_operations(built.to(machine().device), steps, one, encoding)
     return _Teacher(name, sum(layer.multiplications for layer in layers), layers, steps)
 
 

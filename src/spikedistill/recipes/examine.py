@@ -17,7 +17,7 @@ from spikedistill.core.loss import Loss
 from spikedistill.core.objective import Objective, Term
 from spikedistill.core.trace import Trace
 from spikedistill.data import DataSet, Loader
-from spikedistill.data._dataset import Samples, length
+from spikedistill.data._dataset import Samples, length, spread
 from spikedistill.explain.attention import mean_pictures
 from spikedistill.recipes.build import build_distiller
 from spikedistill.recipes.cells import Cell, cells
@@ -25,7 +25,7 @@ from spikedistill.recipes.judge import machine
 from spikedistill.recipes.run import _Run
 from spikedistill.recipes.schema import Recipe, parse
 from spikedistill.recipes.watch import watch
-from spikedistill.recipes.watched import Watched, spread
+from spikedistill.recipes.watched import Watched
 from spikedistill.report.examined import Examined, read_examined
 from spikedistill.teachers import load_weights
 from spikedistill.training.distiller import Distiller
@@ -34,6 +34,9 @@ from spikedistill.training.run_folder import RunFolder
 
 IMAGES = 1000
 """Test images that are looked at; and, in whole batches, validation images for attention."""
+NEEDED = {"accuracy", "classes", "confusion", "energy_at", "images", "layers", "maps", "mistakes",
+          "operations", "pictures", "spiking", "test_images", "timesteps", "totals"}  # fmt: skip
+"""What a look on disk has to say; one that does not is taken again."""
 
 Key = tuple[str, str]
 """`("cells", name)`, or `("networks", name)` for a network that came trained."""
@@ -75,8 +78,9 @@ def examine(
     looks, wanted = Looks(), _wanted(folder, recipe)
     for key, mark in wanted.items():
         kept = read_examined(folder / "examined" / key[0], key[1], mark)
-        if kept is not None:
+        if kept is not None and kept.facts.keys() >= NEEDED:
             looks.found[key] = kept
+    looks.missing += _without_weights(folder, recipe)
     left = {key: mark for key, mark in wanted.items() if key not in looks.found}
     if not left:
         return looks
@@ -106,6 +110,16 @@ def _wanted(folder: RunFolder, recipe: Recipe) -> dict[Key, dict[str, Any]]:
             there = [own / name for name in names if (own / name).exists()]
             wanted["cells", cell.name] = {"weights": " ".join(map(_digest, there))}
     return wanted
+
+
+def _without_weights(folder: RunFolder, recipe: Recipe) -> list[str]:
+    """A sentence for each finished training whose network is gone."""
+    models = [folder.cell(cell.name) / "model.safetensors" for cell in cells(recipe)]
+    return [
+        f"{model} is not there: nothing is shown of the inside of {model.parent.name}."
+        for model in models
+        if (model.parent / "result.json").exists() and not model.exists()
+    ]
 
 
 def _teachers(folder: RunFolder) -> list[dict[str, Any]]:

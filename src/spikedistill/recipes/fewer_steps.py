@@ -10,13 +10,12 @@ from spikedistill.recipes.judge import summed
 from spikedistill.recipes.watched import Watched
 
 
-def cost_after(watched: Watched, steps: int, most: int) -> dict[str, float]:
-    """The cost of an inference that stops after some steps.
+def cost_after(watched: Watched, steps: int) -> dict[str, float]:
+    """The cost of an inference that stops after some steps, measured on all its images.
 
     Args:
         watched: a network that is run for T steps.
         steps: T', at most T.
-        most: on how many of its images that is measured.
 
     Returns:
         `synops` (accumulations), `multiplications` (multiply-adds) and `energy_pj` (of both, in
@@ -24,6 +23,6 @@ def cost_after(watched: Watched, steps: int, most: int) -> dict[str, float]:
     """
     meter = SynopsMeter(watched.network, steps)
     with torch.no_grad(), evaluation(watched.network), meter:
-        for inputs, _ in watched.batches(most):
+        for inputs, _ in watched.batches():
             watched.run(inputs, steps)
     return summed(meter.layers())

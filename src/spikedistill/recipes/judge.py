@@ -15,7 +15,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.data import DataSet, Loader, encoder
-from spikedistill.data._dataset import Samples, length
+from spikedistill.data._dataset import Samples, length, spread
 from spikedistill.metrics.energy import energy
 from spikedistill.metrics.operations import macs, parameter_count
 from spikedistill.metrics.synops import LayerOperations, SynopsMeter
@@ -67,7 +67,7 @@ def row(
 def operations(
     network: nn.Module, timesteps: int, test: Loader | None, encoding: str
 ) -> dict[str, float | None]:
-    """Costs of one inference, on up to 1,000 test images.
+    """Costs of one inference, on up to 1,000 test images, evenly spread over all.
 
     Returns:
         `synops` (accumulations; None for an ANN), `multiplications` (multiply-adds) and
@@ -75,7 +75,8 @@ def operations(
     """
     if test is None:
         return {"synops": None, "multiplications": None, "energy_pj": None}
-    layers, _ = layer_operations(network, timesteps, test, encoding, COSTED)
+    some = Loader(spread(test.split, COSTED), test.batch_size, workers=test.workers)
+    layers = layer_operations(network, timesteps, some, encoding)
     spiking = bool(temporal_layers(network))
     return {**summed(layers), **({} if spiking else {"synops": None})}
 
@@ -90,28 +91,23 @@ def summed(layers: Sequence[LayerOperations]) -> dict[str, float]:
 
 
 def layer_operations(
-    network: nn.Module, timesteps: int, loader: Loader, encoding: str, samples: int | None = None
-) -> tuple[list[LayerOperations], int]:
-    """What every layer computes per inference, and on how many samples that was measured.
+    network: nn.Module, timesteps: int, loader: Loader, encoding: str
+) -> list[LayerOperations]:
+    """What every layer computes per inference.
 
     Args:
         network: on the device of this process.
         timesteps: T.
-        loader: what to run, in its own order.
+        loader: what to run.
         encoding: how images become steps.
-        samples: how many of them; None: all.
     """
-    first, seen = first_layers(network), 0
+    first = first_layers(network)
     with torch.no_grad(), evaluation(network), SynopsMeter(network, timesteps) as meter:
         for number, batch in enumerate(loader.epoch(0)):
             generator = torch.Generator(machine().device).manual_seed(number)
-            images = batch.inputs[: None if samples is None else samples - seen]
-            encoded = encoder(encoding)(images.to(machine().device), timesteps, generator)
-            run_folded(network, encoded, timesteps, first)
-            seen += len(images)
-            if samples is not None and seen >= samples:
-                break
-    return meter.layers(), seen
+            images = batch.inputs.to(machine().device)
+            run_folded(network, encoder(encoding)(images, timesteps, generator), timesteps, first)
+    return meter.layers()
 
 
 def judge_saved(

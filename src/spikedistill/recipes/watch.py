@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
 from spikedistill.data import Loader
-from spikedistill.data._dataset import Samples, length, pick
+from spikedistill.data._dataset import Samples, length, pick, spread
 from spikedistill.explain.dead_neurons import extremes
 from spikedistill.explain.firing_maps import FiringMaps
 from spikedistill.explain.grad_cam import grad_cam
@@ -30,6 +30,7 @@ from spikedistill.recipes.fewer_steps import cost_after
 from spikedistill.recipes.watched import Watched
 from spikedistill.report.cost import energy_pj
 from spikedistill.report.examined import Examined
+from spikedistill.report.frames import painted
 from spikedistill.taps import Tapped, usable_taps
 
 EXAMPLES, MISTAKES, HISTOGRAMMED, EARLY = 8, 12, 200, 200
@@ -108,22 +109,37 @@ def _answers(
             for i in worst.tolist()
         ],
     }
-    return facts, {"mistakes": _pixels(watched.images, worst)}
+    return facts, {"mistakes": _mistaken(watched.images, worst)}
 
 
-def _pixels(samples: Samples, index: Tensor) -> np.ndarray:
-    """Images as bytes, `[N, C, H, W]`."""
+def _mistaken(samples: Samples, index: Tensor) -> np.ndarray:
+    """Bytes `[N, C, H, W]`; of event frames their mean."""
     if not len(index):
         return np.zeros((0, 1, 1, 1), np.uint8)
-    batch = next(Loader(pick(samples, index), len(index)).epoch(0)).inputs
-    return (batch.clamp(0, 1) * 255).round().to(torch.uint8).cpu().contiguous().numpy()
+    pixels = _pixels(_inputs(samples, index))
+    return pixels[:, -1] if pixels.ndim == 5 else pixels
+
+
+def _inputs(samples: Samples, index: Tensor) -> Tensor:
+    """Some images as networks get them: `[N, C, H, W]`, or event frames `[N, T, 2, H, W]`."""
+    return next(Loader(pick(samples, index), len(index)).epoch(0)).inputs
+
+
+def _pixels(images: Tensor) -> np.ndarray:
+    """Bytes `[N, C, H, W]`; of frames one more, `[N, T + 1, C, H, W]`: their mean."""
+    if images.dim() == 5 and images.shape[2] == 2:
+        images = torch.stack([painted(frames) for frames in images.cpu()])
+    elif images.dim() == 5:
+        images = torch.cat([images, images.mean(1, keepdim=True)], 1)
+    return (images.clamp(0, 1) * 255).round().to(torch.uint8).cpu().contiguous().numpy()
 
 
 def _cheaper(watched: Watched) -> list[list[float]]:
     """Some numbers of steps below T, and the picojoules of each."""
-    some = min(watched.timesteps - 1, FEWER)
-    fewer = torch.linspace(1, watched.timesteps - 1, some).round().long().tolist()
-    return [[steps, cost_after(watched, steps, EARLY)["energy_pj"]] for steps in fewer]
+    below = watched.timesteps - 1
+    fewer = torch.linspace(1, below, min(below, FEWER)).round().long().tolist()
+    some = replace(watched, images=spread(watched.images, EARLY))
+    return [[steps, cost_after(some, steps)["energy_pj"]] for steps in fewer]
 
 
 @dataclass
@@ -141,7 +157,7 @@ class _Layers:
         self.seen = 0
         self.taps: Mapping[str, str] = {}
         if self.watched.spiking:
-            images = next(self.watched.batches(1))[0][0]
+            images = next(self.watched.batches())[0][0]
             self.taps = usable_taps(self.watched.network, images)
 
     @contextmanager
@@ -228,8 +244,8 @@ def _maps(
 ) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
     """Where the network looks in a few images: SAM of a spiking network, Grad-CAM of another."""
     chosen = torch.tensor(examples(labels))
-    pixels = _pixels(watched.images, chosen)
-    inputs = watched.encoded(torch.from_numpy(pixels).float() / 255)
+    images = _inputs(watched.images, chosen)
+    inputs = watched.encoded(images)
     tap = layer if watched.spiking else _last_stage(watched, inputs)
     if tap is None or (watched.spiking and watched.timesteps == 1):
         return None, {}
@@ -237,14 +253,15 @@ def _maps(
     if watched.spiking:
         maps = shown_maps(spike_activation_map(taps[tap]))
     else:
-        maps = from_0_to_1(grad_cam(watched.network, inputs, tap))
+        maps = grad_cam(watched.network, inputs, tap, watched.timesteps)
+        maps = shown_maps(maps) if watched.timesteps > 1 else from_0_to_1(maps)
     facts = {
         "kind": "spike activation" if watched.spiking else "Grad-CAM",
         "tap": tap,
         "labels": labels[chosen].tolist(),
         "answers": outputs.mean(0).argmax(-1).tolist(),
     }
-    return facts, {"examples": pixels, "maps": maps.cpu().numpy().astype(np.float16)}
+    return facts, {"examples": _pixels(images), "maps": maps.cpu().numpy().astype(np.float16)}
 
 
 def _run(

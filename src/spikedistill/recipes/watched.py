@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from spikedistill.core.clock import Temporal, temporal_layers
 from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.data import Loader, encoder
-from spikedistill.data._dataset import Samples, length, pick
+from spikedistill.data._dataset import Samples
 from spikedistill.recipes.judge import machine
 
 
@@ -43,27 +43,15 @@ class Watched:
         steps = steps or self.timesteps
         return run_folded(self.network, inputs[:steps], steps, self._first)
 
-    def batches(self, most: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs in time `[S, B, ...]` and classes `[B]` of the first `most` images, or of all."""
-        seen = 0
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs in time `[S, B, ...]` and classes `[B]`."""
         for number, batch in enumerate(Loader(self.images, self.batch_size).epoch(0)):
-            if most is not None and seen >= most:
-                return
             targets = batch.targets
             assert isinstance(targets, Tensor)
             classes = targets.argmax(-1) if targets.is_floating_point() else targets
             yield self.encoded(batch.inputs, number), classes
-            seen += len(classes)
 
     def encoded(self, images: Tensor, number: int = 0) -> Tensor:
         """The inputs of the steps."""
         generator = torch.Generator(machine().device).manual_seed(number)
         return encoder(self.encoding)(images.to(machine().device), self.timesteps, generator)
-
-
-def spread(samples: Samples, most: int) -> Samples:
-    """Up to `most` samples, evenly spread over all, so that sorted data show every class."""
-    total = length(samples)
-    if total <= most:
-        return samples
-    return pick(samples, torch.linspace(0, total - 1, most).round().long())

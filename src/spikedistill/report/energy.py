@@ -31,7 +31,12 @@ def figure(value: float | None, size: float = 1.0) -> str:
     if value is None:
         return "-"
     scaled = value / size
-    return f"{scaled:.0f}" if abs(scaled) >= 1000 else f"{scaled:.3g}"
+    return f"{scaled:.0f}" if abs(scaled) >= 999.5 else f"{scaled:.3g}"
+
+
+def _binary(part: float) -> str:
+    """Whole percent, of which only a whole is 100."""
+    return "100" if part == 1 else f"{min(100 * part, 99.0):.0f}"
 
 
 def layer_table(found: Mapping[str, Any], model: str) -> Table:
@@ -56,7 +61,7 @@ def layer_table(found: Mapping[str, Any], model: str) -> Table:
             compact(layer["macs"]),
             figure(layer["steps"]),
             f"{100 * layer['rate']:.1f}",
-            f"{100 * layer['binary']:.0f}",
+            _binary(layer["binary"]),
             figure(layer["spikes_per_synapse"]),
             compact(layer["synops"] if layer["operation"] == "AC" else None),
             compact(layer["neuron_updates"] or None),
@@ -121,7 +126,7 @@ def sentences(found: Mapping[str, Any], uncounted: Iterable[str] = ()) -> list[s
 
 def _measured(found: Mapping[str, Any]) -> str:
     seen, whole = found["samples"], found["all_samples"]
-    share = f"all {whole:,}" if seen == whole else f"the first {seen:,} of {whole:,}"
+    share = f"all {whole:,}" if seen == whole else f"{seen:,} of the {whole:,}"
     return (
         f"Rates are of the inputs of layers, measured on {share} {found['split']} samples of "
         f"{found['data']}."

@@ -17,7 +17,7 @@ import numpy as np
 
 from spikedistill.core.files import put
 
-VERSION = 1
+VERSION = 2
 """Of the format; a look of another version is taken again."""
 
 

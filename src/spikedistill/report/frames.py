@@ -28,10 +28,18 @@ def coloured(frame: Float[Tensor, "2 H W"], most: float) -> Float[Tensor, "H W 3
     return (1 - torch.einsum("phw,pc->hwc", shares, paint)).clamp(0, 1)
 
 
+def painted(frames: Float[Tensor, "T 2 H W"]) -> Float[Tensor, "T+1 3 H W"]:
+    """The pictures of a recording and, last, of its mean frame.
+
+    The colours are full at the count that one pixel in 200 exceeds.
+    """
+    most = float(frames.flatten().quantile(0.995))
+    pictures = [coloured(frame, most) for frame in (*frames, frames.mean(0))]
+    return torch.stack(pictures).permute(0, 3, 1, 2)
+
+
 def plot_frames(rows: Mapping[str, Float[Tensor, "T 2 H W"]], path: Path | str) -> None:
     """One row of frames for each recording, and their mean frame in the last column, as a PNG.
-
-    The colours of a row are full at the count that one pixel in 200 exceeds.
 
     Args:
         rows: title -> frames; all of the same T.
@@ -42,10 +50,8 @@ def plot_frames(rows: Mapping[str, Float[Tensor, "T 2 H W"]], path: Path | str) 
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for row, (title, frames) in enumerate(rows.items()):
-        shown = [*frames, frames.mean(0)]
-        most = float(frames.flatten().quantile(0.995))
-        for number, (axis, frame) in enumerate(zip(axes[row], shown, strict=True)):
-            axis.imshow(coloured(frame, most).numpy(), interpolation="nearest")
+        for number, (axis, picture) in enumerate(zip(axes[row], painted(frames), strict=True)):
+            axis.imshow(picture.permute(1, 2, 0).numpy(), interpolation="nearest")
             axis.set(xticks=[], yticks=[])
             if row == 0:
                 axis.set_title("mean" if number == len(frames) else f"t = {number + 1}", fontsize=8)

@@ -118,6 +118,7 @@ def _facts(told: Told) -> list[tuple[str, str]]:
     found = (manifest.get(name) for name in ("versions", "machine"))
     versions, machine = (one if isinstance(one, dict) else {} for one in found)
     name = data.get("name") if isinstance(data, dict) else data
+    notes = manifest.get("notes")
     facts = {
         "data": name,
         "seed": told.run.config.get("seed"),
@@ -128,6 +129,6 @@ def _facts(told: Told) -> list[tuple[str, str]]:
             for package in ("spikedistill", "torch", "python")
             if versions.get(package)
         ),
-        "notes": " ".join(str(note) for note in manifest.get("notes") or []),
+        "notes": " ".join(map(str, notes)) if isinstance(notes, list) else "",
     }
     return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]

@@ -22,8 +22,8 @@ TABLED = 20
 LISTED = 25
 LEVELS = 10
 """Shades of a table cell in the style sheet."""
-
-
+SUM = -1
+"""Where maps have their sum over time, and frames their mean."""
 FRAMES = 12
 """A slider has up to so many time steps, spread over all."""
 
@@ -100,28 +100,42 @@ def maps(told: Told) -> dict[str, Any] | None:
     there = [(row, seen) for row, seen in there
              if seen.facts["maps"]["labels"] == first.facts["maps"]["labels"]]  # fmt: skip
     labels = [class_name(first.facts["classes"], n) for n in first.facts["maps"]["labels"]]
-    addresses = [photo(pixels) for pixels in first.arrays["examples"]]
-    images = [{"address": a, "name": n} for a, n in zip(addresses, labels, strict=True)]
     steps = max(seen.facts["timesteps"] for _, seen in there)
-    names = {step: f"time step {step + 1}" for step in shown_steps(steps)}
+    names: dict[int, str] = {step: f"time step {step + 1}" for step in shown_steps(steps)}
     if 1 < steps <= SUMMED_TO:
-        names[steps] = "sum over time"
+        names[SUM] = "sum over time"
+    images = first.arrays["examples"]
+    seen_at = {step: _pictures(images, SUM if steps == 1 else step) for step in names}
+    addresses = list(dict.fromkeys(address for some in seen_at.values() for address in some))
     teacher = _teacher_maps(told, there)
     return {
-        "images": images,
-        "small": first.arrays["examples"].shape[-1] <= PLAIN,
+        "names": labels,
+        "addresses": addresses,
+        "small": images.shape[-1] <= PLAIN,
+        "moving": images.ndim == 5,
         "frames": [
-            {"name": name, "rows": [_map_row(row, seen, step, max(names)) for row, seen in there]}
+            {
+                "name": name,
+                "pictures": [addresses.index(address) + 1 for address in seen_at[step]],
+                "rows": [_map_row(row, seen, step) for row, seen in there],
+            }
             for step, name in names.items()
         ],
         "layers": [_layer_of(row, seen, teacher) for row, seen in there],
     }
 
 
-def _map_row(row: Mapping[str, Any], seen: Examined, step: int, last: int) -> dict[str, Any]:
-    """The maps of one network at a step; after its own last step, and without time, the last."""
+def _pictures(images: np.ndarray, step: int) -> list[str]:
+    """What the networks saw at a step: one image at every step, or the frame of that step."""
+    if images.ndim == 5:  # the last one is the mean frame
+        images = images[:, SUM if step == SUM else min(step, images.shape[1] - 2)]
+    return [photo(pixels) for pixels in images]
+
+
+def _map_row(row: Mapping[str, Any], seen: Examined, step: int) -> dict[str, Any]:
+    """The maps of one network at a step; after its own last step the last."""
     values, facts = seen.arrays["maps"], seen.facts
-    step = len(values) - 1 if step == last else min(step, facts["timesteps"] - 1)
+    step = step if step == SUM else min(step, facts["timesteps"] - 1)
     answers, labels = facts["maps"]["answers"], facts["maps"]["labels"]
     shown = [
         {"address": heat(value), "answer": class_name(facts["classes"], answer),

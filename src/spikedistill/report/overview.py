@@ -70,13 +70,14 @@ def picojoules(value: float | None) -> str:
     """An energy with its unit.
 
     Example:
-        >>> picojoules(92_400), picojoules(3.4e8), picojoules(None)
-        ('92.4 nJ', '340 µJ', '-')
+        >>> picojoules(92_400), picojoules(3.4e8), picojoules(999_700), picojoules(None)
+        ('92.4 nJ', '340 µJ', '1 µJ', '-')
     """
     if value is None:
         return "-"
-    size, name = unit(value)
-    return f"{value / size:.3g} {name}"
+    rounded = float(f"{value:.3g}")
+    size, name = unit(rounded)
+    return f"{rounded / size:.3g} {name}"
 
 
 def spiking(row: Mapping[str, Any]) -> bool:
@@ -92,7 +93,8 @@ def tiles(run: Run) -> list[Tile]:
     found = [_student(main)]
     if teacher is not None and teacher["accuracy"]:
         gap = main["accuracy"][-1] - teacher["accuracy"][-1]
-        note = f"the student lies {abs(gap):.2f} points {'above' if gap > 0 else 'below'}"
+        side = "above" if gap > 0 else "below"
+        note = f"the student lies {abs(gap):.2f} points {side}" if gap else "the student is as good"
         found.append(Tile("Teacher", f"{percent(teacher['accuracy'][-1])} %", note))
     found += [*_gain(run, main), *_energy(main, teacher), *_claim(run, main)]
     return found
@@ -185,9 +187,7 @@ def pareto(runs: Sequence[Told], key: str) -> Chart | None:
                 places = tuple((pj, accuracy) for _, pj, accuracy in points)
                 style = order[number, key_of(row)]
                 series.append(Series(prefix + name_of(row), places, tuple(labels), style=style))
-    text = "Each line is one network, each mark a number of time steps. " + " ".join(
-        f"{one}." for line in series for one in line.labels[-1:]
-    )
+    text = "Each line is one network, each mark a number of time steps; the figures stand below."
     size, name = unit(min((place[0] for line in series for place in line.points), default=0.0))
     scaled = [
         replace(line, points=tuple((pj / size, accuracy) for pj, accuracy in line.points))

@@ -88,8 +88,10 @@ def read_run(path: Path | str) -> Run:
         path=path,
         config=config,
         rows=rows,
-        manifest=_mapping(_json(path / "manifest.json", missing)),
-        histories={name: _history(path / "cells" / name, missing) for name in planned},
+        manifest=_manifest(path / "manifest.json", missing),
+        histories={
+            name: _history(path / "cells" / name, name in done, missing) for name in planned
+        },
         planned=planned,
         finished=not waiting,
         missing=tuple(missing),
@@ -167,10 +169,18 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _history(cell: Path, missing: list[str]) -> list[dict[str, Any]]:
+def _manifest(path: Path, missing: list[str]) -> dict[str, Any]:
+    if not path.exists():
+        missing.append(f"{path} is not there: when and where the run was made cannot be told.")
+    return _mapping(_json(path, missing))
+
+
+def _history(cell: Path, done: bool, missing: list[str]) -> list[dict[str, Any]]:
     """The epochs of a training; a line that cannot be read ends them."""
     path = cell / "metrics.jsonl"
     if not path.exists():
+        if done:
+            missing.append(f"{path} is not there: the curves of {cell.name} are missing.")
         return []
     rows = []
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.ticker import LogLocator, MaxNLocator
@@ -91,16 +91,21 @@ class Axis:
 
     def ticks(self, whole: bool = False) -> tuple[Tick, ...]:
         """Round values inside the axis."""
+        inside: list[float] = []
         if self.log:
             decades = math.log10(self.high / self.low)
-            subs = (1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)
+            subs = (1.0, 2.0, 5.0) if decades < 3.2 else (1.0,)
             values = LogLocator(subs=subs, numticks=12).tick_values(self.low, self.high)
-        else:
+            inside = self._inside(values)
+        if not self.log or len(inside) < 3:
             steps = [1, 2, 5, 10]
             values = MaxNLocator(6, steps=steps, integer=whole).tick_values(self.low, self.high)
-        room = 1e-9 * abs(self.high - self.low)
-        inside = [float(v) for v in values if self.low - room <= v <= self.high + room]
+            inside = self._inside(values)
         return tuple(Tick(self(value), f"{value:,.7g}") for value in inside)
+
+    def _inside(self, values: Iterable[float]) -> list[float]:
+        room = 1e-9 * abs(self.high - self.low)
+        return [float(v) for v in values if self.low - room <= v <= self.high + room]
 
 
 def chart(

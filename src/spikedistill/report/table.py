@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -30,15 +32,16 @@ def compact(value: float | None) -> str:
     """A count with three digits and a unit.
 
     Example:
-        >>> compact(853018), compact(2.2e9), compact(12.0), compact(None)
-        ('853 k', '2.2 G', '12', '-')
+        >>> compact(853018), compact(2.2e9), compact(999_700), compact(12.0), compact(None)
+        ('853 k', '2.2 G', '1 M', '12', '-')
     """
     if value is None:
         return "-"
-    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if value >= size:
-            return f"{value / size:.3g}{unit}"
-    return f"{value:.3g}"
+    rounded = float(f"{value:.3g}")
+    for size, unit in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if rounded >= size:
+            return f"{rounded / size:.3g}{unit}"
+    return f"{rounded:.3g}"
 
 
 def percent(value: float | None) -> str:
@@ -53,7 +56,7 @@ def duration(seconds: float | None) -> str:
         >>> duration(8.3), duration(75), duration(7260)
         ('8 s', '1 min 15 s', '2 h 1 min')
     """
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return "-"
     whole = round(seconds)
     if whole < 60:
@@ -75,7 +78,8 @@ def result_table(result: Mapping[str, Any]) -> Table:
     """The rich table of a run."""
     rows: Sequence[Mapping[str, Any]] = result["rows"]
     steps = max((len(row["accuracy"]) for row in rows), default=1)
-    table = Table(title=f"{result['name']} (test split of {result['data']}, seed {result['seed']})")
+    title = f"{result['name']} (test split of {result['data']}, seed {result['seed']})"
+    table = Table(title=escape(title))
     table.add_column("network: trained by", overflow="fold")
     for name in ("T", *(f"T'={step} %" for step in range(1, steps + 1)), "valid %", "parameters",
                  "firing rate", "SynOps", "multiply-adds", "training"):  # fmt: skip
@@ -83,7 +87,7 @@ def result_table(result: Mapping[str, Any]) -> Table:
     for row in rows:
         rate = row["firing_rate"]
         table.add_row(
-            label(row),
+            escape(label(row)),
             str(row["timesteps"]),
             *(accuracy_at(row, step) for step in range(1, steps + 1)),
             percent(row["valid"]),
@@ -97,5 +101,5 @@ def result_table(result: Mapping[str, Any]) -> Table:
     claim = result.get("claim")
     if claim:
         source = f" ({claim['source']})" if claim.get("source") else ""
-        table.caption = f"published: {claim['value']:.2f} %{source}"
+        table.caption = f"published: {claim['value']:.2f} %{escape(source)}"
     return table

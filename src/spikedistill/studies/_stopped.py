@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from spikedistill.data._dataset import spread
 from spikedistill.metrics.firing import FiringMeter
 from spikedistill.recipes.fewer_steps import cost_after
 from spikedistill.recipes.judge import COSTED
 from spikedistill.recipes.rebuild import rebuild
-from spikedistill.recipes.watched import Watched, spread
+from spikedistill.recipes.watched import Watched
 
 
 def stopped(run: Path, data_dir: Path | None) -> list[dict[str, float]]:
@@ -19,6 +20,6 @@ def stopped(run: Path, data_dir: Path | None) -> list[dict[str, float]]:
     found = []
     for steps in range(1, saved.timesteps + 1):
         with FiringMeter(saved.network) as firing:
-            cost = cost_after(watched, steps, COSTED)
+            cost = cost_after(watched, steps)
         found.append({"firing_rate": firing.mean(), **cost})
     return found
