@@ -42,11 +42,21 @@ def test_times_that_go_back_can_be_sorted(tmp_path, event_files):
     assert np.array_equal(read(tmp_path / "a.aedat", "sort").t, t)
 
 
+def test_the_clock_runs_over_and_may_begin_below_zero(tmp_path):
+    times = [0x7FFFFFFE, 0x80000001, 0xFFFFFFFF, 2]
+    (tmp_path / "a.aedat").write_bytes(HEAD + b"".join(struct.pack(">II", 0, t) for t in times))
+    t = read(tmp_path / "a.aedat").t
+    assert (t - t[0]).tolist() == [0, 3, 0x80000001, 0x80000004]
+    (tmp_path / "b.aedat").write_bytes(HEAD + struct.pack(">IIII", 0, 0xFFFFFFFF, 0, 0))
+    assert read(tmp_path / "b.aedat").t.tolist() == [-1, 0]
+
+
 @pytest.mark.parametrize(
     "content, sentence",
     [
         (b"#!AER-DAT3.1\r\n", "begins with '#!AER-DAT3.1' and should with '#!AER-DAT2.0'"),
         (b"#!AER-DAT4.0\r\n", "another version of the format"),
+        (b"#!AER-DAT", "begins with '#!AER-DAT' and should with"),
         (HEAD, "a.aedat is an empty recording"),
         (b"# never ends", "empty recording"),
         (HEAD + bytes(12), "a.aedat is truncated: its events take 12 bytes, .* the 8 bytes"),

@@ -47,7 +47,13 @@ def test_other_packets_invalid_events_and_empty_places_are_passed_over(tmp_path)
     "content, sentence",
     [
         (b"#!AER-DAT2.0\r\n", "begins with '#!AER-DAT2.0' and should with '#!AER-DAT3.1'"),
-        (b"#!AER-DAT3.1\r\n#Format: RAW\r\n", "is truncated: its header of 28 bytes has no line"),
+        (b"", "a.aedat is empty: it has 0 bytes and begins with 12"),
+        (b"#!AER-D", "a.aedat is truncated: it has 7 bytes"),
+        (b"#!AER-DAT3.1\r\n#Format: RAW\r\n", "in its 28 bytes there is no line '#!END-HEADER'"),
+        (
+            b"#!AER-DAT3.1\r\n#Format: SerializedTS\r\n#!END-HEADER\r\n",
+            "has the format 'SerializedTS', and only 'RAW' is read",
+        ),
         (HEAD, "a.aedat is an empty recording"),
         (
             HEAD + packet(1, 5)[:20],

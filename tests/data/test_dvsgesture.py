@@ -76,6 +76,32 @@ def test_an_empty_list_of_trials_gets_a_sentence(small_gesture):
         data_set("dvsgesture", small_gesture)
 
 
+def test_a_recording_counts_once(small_gesture):
+    train, test = (small_gesture / "DvsGesture" / f"trials_to_{n}.txt" for n in ("train", "test"))
+    first = train.read_text().split()[0]
+    names, test_names = train.read_text(), test.read_text()
+    train.write_text(names + f"{first}\n")
+    with pytest.raises(SpikedistillError, match=rf"trials_to_train\.txt names {first} 2 times"):
+        data_set("dvsgesture", small_gesture)
+    train.write_text(names)
+    test.write_text(test_names + f"{first}\n")
+    with pytest.raises(
+        SpikedistillError, match=rf"{first} stands in both trials_to_train\.txt and"
+    ):
+        data_set("dvsgesture", small_gesture)
+
+
+def test_text_that_is_none_gets_a_sentence(small_gesture, tmp_path):
+    (tmp_path / "a.csv").write_bytes(HEAD.encode() + b"1,2,\xff\n")
+    with pytest.raises(SpikedistillError, match=r"a\.csv should be plain text, and its byte 38"):
+        read_labels(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbf" + HEAD.encode() + b"1,2,3\n")
+    assert read_labels(tmp_path / "a.csv") == [(1, 2, 3)]
+    (small_gesture / "DvsGesture/trials_to_test.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(SpikedistillError, match=r"trials_to_test\.txt should be plain text"):
+        data_set("dvsgesture", small_gesture)
+
+
 def test_the_recipe_runs_small(small_gesture, tmp_path):
     overrides = [
         *("training.epochs=1", "training.batch_size=8", "training.workers=0"),

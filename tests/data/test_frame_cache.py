@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,10 +58,33 @@ def test_a_folder_that_cannot_be_written_to_is_left_alone(tmp_path, monkeypatch)
     found = cache_folder(tmp_path / "data" / "N-MNIST")
     assert found.is_relative_to(tmp_path / "mine" / "spikedistill")
     assert found != cache_folder(tmp_path / "other" / "N-MNIST")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    assert cache_folder(tmp_path / "data" / "N-MNIST").is_relative_to(tempfile.gettempdir())
 
 
 def test_a_disk_that_takes_no_more_costs_time_only(place, monkeypatch, caplog):
     cache, _, path = place
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     cache.store(path, FRAMES)
-    assert cache.load(path) is None and "disk full" in caplog.text
+    cache.store(path, FRAMES)
+    assert cache.load(path) is None and caplog.text.count("disk full") == 1
+
+
+def test_counts_that_were_kept_do_not_become_negative(place):
+    cache, _, path = place
+    cache.store(path, FRAMES)
+    whole = path.read_bytes()
+    assert whole.count(b'"U8"') == 1
+    path.write_bytes(whole.replace(b'"U8"', b'"I8"'))
+    assert cache.load(path) is None
+
+
+def test_sets_that_lie_side_by_side_have_places_of_their_own(tmp_path):
+    places = []
+    for name in ("v1", "v2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.bin").write_bytes(b"12345")
+        os.utime(tmp_path / name / "a.bin", (1, 1))
+        places.append(FrameCache(tmp_path / name, "x", "f").path([tmp_path / name / "a.bin"], 0))
+    assert places[0].parent == places[1].parent and places[0] != places[1]

@@ -73,6 +73,28 @@ def test_changed_and_damaged_frames_are_made_again(folder):
     assert data[0][0].sum() == 9
 
 
+def test_a_file_that_grows_while_it_is_read_is_not_kept(folder):
+    data, plain = samples(folder), samples(folder).read
+
+    def growing(path):
+        found = plain(path)
+        path.write_bytes(bytes(50))
+        return found
+
+    data.read = growing
+    assert data[0][0].sum() == 5
+    assert samples(folder)[0][0].sum() == 50
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_recording_that_is_gone_gets_a_sentence_also_from_a_worker(folder, workers):
+    data = samples(folder)
+    (folder / "2.bin").unlink()
+    with pytest.raises(SpikedistillError, match=r"2\.bin was found when .* cannot be read now: No"):
+        list(Loader(data, 2, workers=workers).epoch(0))
+
+
 def test_what_was_sorted_once_is_refused_all_the_same(folder):
     log = []
     samples(folder, log, unsorted="sort")[0]
@@ -105,6 +127,10 @@ def test_workers_give_the_same_batches(folder):
     "options, sentence",
     [
         ({"timesteps": 0}, "data.timesteps is 0: a recording is cut into at least 1 frame"),
+        ({"timesteps": 5.0}, "data.timesteps is 5.0 and should be a whole number"),
+        ({"timesteps": None}, "data.timesteps is None and should"),
+        ({"timesteps": True}, "data.timesteps is True and should"),
+        ({"size": "17"}, "data.size is '17' and should be a whole number"),
         ({"size": 5}, "data.size is 5 pixels, and the sensor has 4 x 4"),
         ({"size": 0}, "data.size is 0 pixels"),
     ],

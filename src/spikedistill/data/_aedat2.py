@@ -35,6 +35,7 @@ def read(path: Path, unsorted: Unsorted = "refuse") -> Events:
     start = _header(path, content)
     whole_records(path, len(content) - start, RECORD)
     pairs = np.frombuffer(content, ">u4", offset=start).reshape(-1, 2).astype(np.int64)
+    pairs[:, 1] = _unwrapped(pairs[:, 1])
     address, t = pairs[(pairs[:, 0] & EXTERNAL) == 0].T
     if len(address) and int(address.max()) > 0xFFFF:
         at = int(np.flatnonzero(address > 0xFFFF)[0])
@@ -47,10 +48,16 @@ def read(path: Path, unsorted: Unsorted = "refuse") -> Events:
     return usable(Events(t, x, y, p), path, (SIDE, SIDE), unsorted)
 
 
+def _unwrapped(t: np.ndarray) -> np.ndarray:
+    """Times of 32 bits, signed, without the jump where the counter runs over."""
+    steps = np.diff(t, prepend=0).astype(np.int32)  # modulo 2^32: the shorter way round
+    return np.cumsum(steps, dtype=np.int64)
+
+
 def _header(path: Path, content: bytes) -> int:
     """Where the events begin."""
     if content.startswith(VERSION) and not content.startswith(VERSION + b"2."):
-        found = content[: content.find(b"\n")].strip().decode("ascii", "replace")
+        found = content.partition(b"\n")[0].strip().decode("ascii", "replace")
         raise SpikedistillError(
             f"{path} begins with {found!r} and should with '{VERSION.decode()}2.0': it is of "
             "another version of the format; fetch the AEDAT 2.0 files of the data set"

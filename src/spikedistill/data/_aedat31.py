@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,11 @@ def read(path: Path, sensor: tuple[int, int], unsorted: Unsorted = "refuse") -> 
 
 def _header(path: Path, content: bytes) -> int:
     """Where the first packet begins."""
+    if VERSION.startswith(content):
+        raise SpikedistillError(
+            f"{path} is {'truncated' if content else 'empty'}: it has {len(content):,} bytes and "
+            f"begins with {len(VERSION)}, {VERSION.decode()!r}; fetch the file again"
+        )
     if not content.startswith(VERSION):
         found = content[:12].decode("ascii", "replace")
         raise SpikedistillError(
@@ -65,9 +71,15 @@ def _header(path: Path, content: bytes) -> int:
     end = content.find(END)
     if end < 0:
         raise SpikedistillError(
-            f"{path} is truncated: its header of {len(content):,} bytes has no line "
-            f"{END.strip().decode()!r}, with which every AEDAT 3.1 header ends; fetch the file "
-            "again"
+            f"{path} is truncated or damaged: in its {len(content):,} bytes there is no line "
+            f"{END.strip().decode()!r} with a Windows line end, with which every AEDAT 3.1 header "
+            "ends; fetch the file again"
+        )
+    form = re.search(rb"^#Format: *(\S+)", content[:end], re.MULTILINE)
+    if form and form[1] != b"RAW":
+        raise SpikedistillError(
+            f"{path} has the format {form[1].decode('ascii', 'replace')!r}, and only 'RAW' is "
+            "read; fetch the file as it was published, or save it again uncompressed"
         )
     return end + len(END)
 

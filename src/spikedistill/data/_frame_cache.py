@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import tempfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,13 +38,15 @@ class FrameCache:
     def __init__(self, data: Path, name: str, form: str) -> None:
         self.data = data
         self.folder = cache_folder(data) / name / form
+        self._warned = False
 
     def path(self, sources: Sequence[Path], part: int) -> Path:
         """Where the frames of one part of a recording lie.
 
-        The name holds the place, size and time of change of every source file.
+        The file name stands for the name of the data set's folder, and for the place in it, the
+        size and the time of change of every source file.
         """
-        facts = [LAYOUT, part]
+        facts = [LAYOUT, part, self.data.name]
         for source in sources:
             state = source.stat()
             facts += [source.relative_to(self.data), state.st_size, state.st_mtime_ns]
@@ -57,16 +60,22 @@ class FrameCache:
                 frames, known = file.get_tensor("frames"), file.metadata() or {}
         except (OSError, SafetensorError):
             return None
-        return frames if known.get("crc32") == str(zlib.crc32(frames.tobytes())) else None
+        return frames if known.get("crc32") == _checksum(frames) else None
 
     def store(self, path: Path, frames: np.ndarray) -> None:
         """Keep frames; a disk that takes no more costs time only, and one line in the log."""
-        known = {"crc32": str(zlib.crc32(frames.tobytes()))}
+        known = {"crc32": _checksum(frames)}
         content = save({"frames": frames}, metadata=known)
         try:
             put(path, lambda partial: partial.write_bytes(content))
         except OSError as fault:
-            _log.warning("frames are not kept and will be made again each time: %s", fault)
+            if not self._warned:
+                _log.warning("frames are not kept and will be made again each time: %s", fault)
+            self._warned = True
+
+
+def _checksum(frames: np.ndarray) -> str:
+    return str(zlib.crc32(frames.tobytes(), zlib.crc32(f"{frames.dtype} {frames.shape}".encode())))
 
 
 def cache_folder(data: Path) -> Path:
@@ -74,6 +83,9 @@ def cache_folder(data: Path) -> Path:
     own = data.parent / FOLDER
     if os.access(own if own.exists() else data.parent, os.W_OK):
         return own
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # a user without a home
+        base = Path(tempfile.gettempdir())
     digest = hashlib.sha256(str(data.parent).encode()).hexdigest()[:8]
     return base / "spikedistill" / f"{FOLDER}-{digest}"

@@ -52,7 +52,12 @@ class Form:
     unsorted: Unsorted = "refuse"
 
     def __post_init__(self) -> None:
-        if isinstance(self.timesteps, bool) or self.timesteps < 1:
+        for name, value in (("timesteps", self.timesteps), ("size", self.size)):
+            if type(value) is not int and (name, value) != ("size", None):
+                raise SpikedistillError(
+                    f"data.{name} is {value!r} and should be a whole number from 1 on"
+                )
+        if self.timesteps < 1:
             raise SpikedistillError(
                 f"data.timesteps is {self.timesteps}: a recording is cut into at least 1 frame"
             )
@@ -98,9 +103,15 @@ class Recordings(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Float[Tensor, "T 2 H W"], int]:
         one = self.recordings[index]
-        counts = self._kept(one)
-        if counts is None:
-            counts = self._made(one)
+        try:
+            counts = self._kept(one)
+            if counts is None:
+                counts = self._made(one)
+        except OSError as fault:
+            raise SpikedistillError(
+                f"{fault.filename or one.path} was found when the data set was opened and cannot "
+                f"be read now: {fault.strerror or fault}; put it back, or start again without it"
+            ) from fault
         frames = torch.from_numpy(counts.astype(np.float32))
         return resized(frames, self.form.size), one.label
 
@@ -111,10 +122,12 @@ class Recordings(Dataset[tuple[Tensor, int]]):
 
     def _made(self, one: Recording) -> np.ndarray:
         """Frames of all parts of a file, made at once because reading it takes longest."""
+        place = self._place(one, one.part)
         form, parts = self.form, self.read(one.path)
         made = [integrate(part, form.timesteps, form.split_by, form.sensor) for part in parts]
-        for number, frames in enumerate(made):
-            self.cache.store(self._place(one, number), frames)
+        if place == self._place(one, one.part):  # else the file has changed while it was read
+            for number, frames in enumerate(made):
+                self.cache.store(self._place(one, number), frames)
         return made[one.part]
 
     def _place(self, one: Recording, part: int) -> Path:

@@ -67,6 +67,7 @@ def load(
     form = Form(timesteps, split_by, SENSOR, size, unsorted)
     folder = found_folder(root, FOLDERS, TRIALS[0], "DVS128 Gesture", ORIGIN)
     found = [_recordings(folder, name) for name in TRIALS]
+    _disjoint(folder, *({one.path for one in part} for part in found))
     cache = FrameCache(folder, "dvsgesture", form.text)
     read = partial(_read, unsorted=unsorted)
     train, test = (Recordings(part, read, form, cache) for part in found)
@@ -88,11 +89,17 @@ def labels_path(path: Path) -> Path:
 def _recordings(folder: Path, trials: str) -> list[Recording]:
     if not (folder / trials).is_file():
         raise _missing(folder / trials)
-    names = [Path(name).name for name in (folder / trials).read_text("utf-8").split()]
+    names = [Path(name).name for name in _text(folder / trials).split()]
     if not names:
         raise SpikedistillError(
             f"{folder / trials} names 0 recordings and should name those of one split; fetch it "
             f"again from {ORIGIN}"
+        )
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise SpikedistillError(
+            f"{folder / trials} names {twice} {names.count(twice)} times, and a recording counts "
+            f"once; fetch the list again from {ORIGIN}"
         )
     found: list[Recording] = []
     for path in (folder / name for name in names):
@@ -103,6 +110,24 @@ def _recordings(folder: Path, trials: str) -> list[Recording]:
         rows = read_labels(labels)
         found += [Recording(path, row[0] - 1, part, (labels,)) for part, row in enumerate(rows)]
     return found
+
+
+def _disjoint(folder: Path, train: set[Path], test: set[Path]) -> None:
+    if train & test:
+        raise SpikedistillError(
+            f"{min(train & test).name} stands in both {TRIALS[0]} and {TRIALS[1]} of {folder}: "
+            "what is tested must not be trained on; fetch the lists again from " + ORIGIN
+        )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise SpikedistillError(
+            f"{path} should be plain text, and its byte {fault.start:,} is none; fetch it again "
+            f"from {ORIGIN}"
+        ) from fault
 
 
 def _missing(path: Path) -> SpikedistillError:
@@ -118,11 +143,13 @@ def read_labels(path: Path) -> list[tuple[int, int, int]]:
     Raises:
         SpikedistillError: if the columns are others, there is no line, or one is impossible.
     """
-    lines = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+    lines = [line.strip() for line in _text(path).splitlines() if line.strip()]
     wanted = ",".join(COLUMNS)
     if not lines or tuple(word.strip() for word in lines[0].split(",")) != COLUMNS:
         first = lines[0] if lines else ""
-        raise SpikedistillError(f"{path} begins with {first!r} and should with {wanted!r}")
+        raise SpikedistillError(
+            f"{path} begins with {first!r} and should with {wanted!r}; fetch it again from {ORIGIN}"
+        )
     if len(lines) == 1:
         raise SpikedistillError(
             f"{path} holds 0 labels and should hold one line {wanted} for each gesture; fetch it "
