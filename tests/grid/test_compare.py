@@ -5,6 +5,7 @@ import pytest
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.grid.compare import page, points
 from spikedistill.recipes.files import load
+from spikedistill.recipes.schema import parse
 
 
 @pytest.fixture
@@ -36,6 +37,28 @@ def test_a_loss_that_does_not_exist_is_refused(recipe):
         points([recipe], ["cross_entropy+satsc"], 1)
 
 
+def test_recipes_of_one_name_are_refused(recipe):
+    with pytest.raises(SpikedistillError, match="2 recipes are called 'digits-sastc'"):
+        points([recipe, recipe], [], 1)
+
+
+def test_a_loss_without_its_teacher_is_refused(recipe):
+    alone = recipe.model_copy(update={"phases": recipe.phases[:1]})
+    with pytest.raises(SpikedistillError, match="teacher"):
+        points([alone], ["cross_entropy+logit_kd"], 1)
+
+
+def test_students_whose_losses_share_names_keep_their_own(recipe):
+    plain = recipe.plain()
+    light = [{"cross_entropy": {}}, {"logit_kd": {}}, {"sastc": {"weight": 1.0}}]
+    plain["phases"][-1]["compare"] = {"light": light, "plain": ["cross_entropy"]}
+    made = points([parse(plain)], [], 1)
+    whole = "cross_entropy+logit_kd+sastc"
+    names = [point.labels["student"] for point in made]
+    assert sorted(names) == ["cross_entropy", whole, f"{whole} (light)"]
+    assert len({point.key for point in made}) == 3
+
+
 def test_the_table_compares_with_the_first_student_of_the_recipe():
     recipe = load("cifar10-sastc")
     made = points([recipe], [], 2)
@@ -49,7 +72,8 @@ def test_the_table_compares_with_the_first_student_of_the_recipe():
         for point in made
         if point.labels["student"] in reached
     ]
-    (table,) = page(cells, [recipe]).parts
+    table, told = page(cells, [recipe]).parts
+    assert told.startswith("Spread between seeds, pooled over the table: ")
     rows = {row[1]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
     whole = whole.replace("+", " + ")
     assert rows["(teacher: as it came)"]["accuracy, %"] == "95.00 ± 0.00"
@@ -74,7 +98,7 @@ def test_several_recipes_are_set_against_each_other():
         cell(point, reached[point.labels["recipe"], point.labels["student"]] + point.seed)
         for point in made
     ]
-    _, table = page(cells, recipes).parts
+    _, _, table = page(cells, recipes).parts
     assert table.columns == ("student", "- 1", "- 2", "- 3", "- 4")
     assert table.rows[1][0] == "2: cifar10-study, cross_entropy + logit_kd"
     # two seeds one point apart in all four: 2.776 * 0.707 = 1.96 points are seen

@@ -7,7 +7,7 @@ import pytest
 from spikedistill.core.claim import claimed
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.grid import run as grid_run
-from spikedistill.grid.points import Look, Point, alone, seeded
+from spikedistill.grid.points import Look, Point, alone, changed, seeded
 from spikedistill.grid.run import Grid
 from spikedistill.grid.store import Store
 from spikedistill.recipes.files import load
@@ -102,8 +102,39 @@ def test_a_look_at_every_epoch_trains_afresh(points, tmp_path):
     grid.run([points[0]])
     assert not seen
     grid.run([point])
-    assert len(seen) == 2  # one epoch of the teacher's phase, one of the student's
-    assert grid.store.get(point.key)["looks"] == {"count": [2]}
+    assert len(seen) == 1  # the teacher is not trained again
+    assert grid.store.get(point.key)["looks"] == {"count": [1]}
+
+
+def test_an_unfinished_run_without_the_look_trains_its_student_afresh(points, tmp_path):
+    recipe = changed(points[0].recipe, phases__1__training__epochs=3)
+    calls = iter("teacher, first".split(", "))
+    grid = Grid(tmp_path, Store(tmp_path / "cells"))
+    with pytest.raises(StopIteration):  # in the second epoch of the student
+        grid.run([Point({}, recipe, {"late": Look(each_epoch=lambda *_: next(calls))})])
+    point = Point({}, recipe, {"count": Look(each_epoch=lambda distiller, valid: 7)})
+    assert grid.run([point]) == []
+    assert grid.store.get(point.key)["looks"] == {"count": [7, 7, 7]}
+
+
+def test_what_changes_no_number_does_not_stand_in_the_way(points, tmp_path):
+    grid, recipe = Grid(tmp_path, Store(tmp_path / "cells")), points[0].recipe
+
+    with pytest.raises(StopIteration):
+        grid.run([Point({}, recipe, {"x": Look(each_epoch=lambda *_: next(iter("")))})])
+    often = changed(recipe, phases__1__training__save_every=30)
+    point = Point({}, often)
+    assert point.key == points[0].key and grid.run([point]) == []
+    assert grid.missing([point]) == []
+
+
+def test_a_cell_that_cannot_be_trained_is_told_and_the_others_go_on(points, tmp_path):
+    changes = {"phases__1__training__lr": 1e30, "phases__1__training__epochs": 3}
+    broken = Point({"lr": "huge"}, changed(points[0].recipe, **changes))
+    grid = Grid(tmp_path, Store(tmp_path / "cells"))
+    (failed,) = grid.run([broken, points[1]])
+    assert failed.startswith("huge, seed 0: ")
+    assert [point.key for point in grid.missing([broken, points[1]])] == [broken.key]
 
 
 def test_no_more_cells_than_asked_for(points, tmp_path):

@@ -1,11 +1,14 @@
 """Finished cells on disk."""
 
+import json
+
 import pytest
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.grid.store import Store
 
-CELL = {"key": "abc", "row": {"accuracy": [50.0]}, "history": []}
+ROW = {"role": "student", "losses": [], "accuracy": [50.0], "timesteps": 1, "parameters": 3}
+CELL = {"key": "abc", "row": ROW, "others": [], "history": [], "looks": {}}
 
 
 def test_a_cell_comes_back_as_it_was_kept(tmp_path):
@@ -19,8 +22,16 @@ def test_a_cell_comes_back_as_it_was_kept(tmp_path):
     ("text", "what"),
     [
         ("{", "cannot be read"),
-        ("[]", "lacks history, key, row"),
-        ('{"key": "other", "row": {}, "history": []}', "is of other"),
+        ("[]", "it holds no mapping"),
+        ('{"key": "abc", "looks": {}}', "it lacks history, others, row"),
+        (json.dumps(CELL | {"key": "other"}), "is of other"),
+        (json.dumps(CELL | {"looks": None}), "is no mapping"),
+        (json.dumps(CELL | {"others": None}), "are no list"),
+        (json.dumps(CELL | {"row": {}}), "no accuracy in numbers"),
+        (json.dumps(CELL | {"row": None}), "no accuracy in numbers"),
+        (json.dumps(CELL | {"row": ROW | {"accuracy": "x"}}), "no accuracy in numbers"),
+        (json.dumps(CELL | {"row": ROW | {"accuracy": []}}), "no accuracy in numbers"),
+        (json.dumps(CELL | {"others": [{"role": "teacher"}]}), "no accuracy in numbers"),
     ],
 )
 def test_a_damaged_cell_is_named_with_the_remedy(tmp_path, text, what):

@@ -3,9 +3,10 @@
 import pytest
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.grid.points import alone
 from spikedistill.recipes.files import load
 from spikedistill.recipes.schema import parse
-from spikedistill.studies._terms import terms, watched
+from spikedistill.studies._terms import terms, validated, watched
 
 
 def names(losses):
@@ -49,6 +50,25 @@ def test_a_recipe_without_a_teacher_is_refused():
     alone = {**plain, "phases": plain["phases"][:1]}
     with pytest.raises(SpikedistillError, match=r"digits-sastc has none: every role .* learns"):
         terms(parse(alone), "alignment")
+
+
+def test_a_hint_is_only_compared_with_the_usual_projector():
+    recipe = load("digits-sastc", ["phases.student.losses.sastc.projector=grouped"])
+    with pytest.raises(SpikedistillError, match="sastc of digits-sastc sets projector"):
+        terms(recipe, "negative-regularization").with_hint({"stage1": "stage2"})
+
+
+def test_a_recipe_without_a_loss_of_labels_is_refused():
+    recipe = load("digits-sastc")
+    core = [loss for loss in recipe.phases[-1].losses if loss.method == "sastc"]
+    with pytest.raises(SpikedistillError, match="no loss of digits-sastc looks at labels"):
+        terms(alone(recipe, core), "noisy-labels")
+
+
+def test_validation_images_are_asked_for():
+    validated(load("digits-sastc"), "timesteps")
+    with pytest.raises(SpikedistillError, match=r"study timesteps .* has data\.valid = 0; set"):
+        validated(load("digits-sastc", ["data.valid=0"]), "timesteps")
 
 
 def test_a_recipe_without_sastc_is_refused():

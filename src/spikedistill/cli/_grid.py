@@ -44,6 +44,7 @@ def do(
     as_json: bool,
 ) -> None:
     """Run a grid of points and write its page."""
+    from spikedistill.core.errors import SpikedistillError
     from spikedistill.grid.run import Grid
     from spikedistill.grid.store import Store
     from spikedistill.training.interrupt import Interrupted
@@ -55,16 +56,19 @@ def do(
             _list(grid, points, as_json)
             return
         try:
-            grid.run(points, cells)
+            failed = grid.run(points, cells)
         except (Interrupted, KeyboardInterrupt):
             say("\nStopped; finished cells are kept. Go on with the same command.")
             raise typer.Exit(STOPPED) from None
     left = len(grid.missing(points))
     page = _written(grid, points, write)
     if as_json:
-        print(json.dumps(page.plain() | {"folder": str(folder), "missing": left}, indent=2))
-        return
-    _show(page, folder, left)
+        facts = {"folder": str(folder), "missing": left, "failed": failed}
+        print(json.dumps(page.plain() | facts, indent=2))
+    else:
+        _show(page, folder, left)
+    if failed:
+        raise SpikedistillError("; ".join(failed))
 
 
 def _list(grid: Grid, points: Sequence[Point], as_json: bool) -> None:
@@ -126,7 +130,8 @@ def _show(page: Page, folder: Path, left: int) -> None:
         assert isinstance(part, Table)
         out.print(drawn)
     if left:
-        out.print(f"\n{left} cells are missing; the same command goes on with them.")
+        cells = "1 cell is" if left == 1 else f"{left} cells are"
+        out.print(f"\n{cells} missing; the same command goes on.")
     out.print(f"\nThe page lies in {folder}: page.md, page.json and pictures.", highlight=False)
     out.print(f"As one HTML file: spikedistill report {folder}", highlight=False)
 

@@ -38,6 +38,7 @@ def command(
     """Train every student over several seeds and print one table of means and spreads."""
     from spikedistill.core.errors import SpikedistillError
     from spikedistill.grid import compare
+    from spikedistill.recipes.cells import settled
     from spikedistill.recipes.files import load
 
     names = [word for word in words if "=" not in word]
@@ -48,7 +49,7 @@ def command(
             f"compare got no recipe, only {' '.join(words)}; name one first, for example "
             "spikedistill compare digits-sastc losses=cross_entropy"
         )
-    recipes = [load(name, changes) for name in names]
+    recipes = [settled(load(name, changes)) for name in names]
     folder = out or Path("runs") / f"compare-{'-'.join(recipe.name for recipe in recipes)}"
     do(
         compare.points(recipes, sets, seeds),

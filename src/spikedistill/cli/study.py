@@ -38,11 +38,12 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Run a study cell by cell: what is finished is kept and never done again."""
+    from spikedistill.recipes.cells import settled
     from spikedistill.recipes.files import load
     from spikedistill.studies import find
 
     study = find(name)
-    chosen = load(recipe, overrides or ())
+    chosen = settled(load(recipe, overrides or ()))
     points = study.points(chosen, seeds)
     folder = out or Path("runs") / f"study-{name}-{chosen.name}"
     do(

@@ -27,8 +27,16 @@ def points(recipes: Sequence[Recipe], sets: Sequence[str], seeds: int) -> list[P
         seeds: how many seeds.
 
     Raises:
-        SpikedistillError: if a set names a loss that does not exist.
+        SpikedistillError: if a set names a loss that does not exist or that a recipe has no
+            teacher for, or two recipes have one name.
     """
+    names = [recipe.name for recipe in recipes]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise SpikedistillError(
+            f"{names.count(twice)} recipes are called {twice!r}, and rows of a table go by that "
+            "name; give the recipe once, or each file another `name:`"
+        )
     found = []
     for recipe in recipes:
         for one in seeded(recipe, seeds):
@@ -39,11 +47,18 @@ def points(recipes: Sequence[Recipe], sets: Sequence[str], seeds: int) -> list[P
 
 
 def _variants(recipe: Recipe, sets: Sequence[str]) -> dict[str, tuple[LossEntry, ...]]:
-    """Name -> losses; those of the recipe's last phase, or the sets that were asked for."""
+    """Name -> losses; those of the recipe's last phase, or the sets that were asked for.
+
+    Where two students have losses of the same names, all but the main one are called by their own.
+    """
     last = recipe.phases[-1]
     own = [cell for cell in cells(recipe) if cell.phase.name == last.name]
     if not sets:
-        return {_name(cell.losses): cell.losses for cell in own}
+        names = [_name(cell.losses) for cell in own]
+        return {
+            name if cell.main or names.count(name) == 1 else f"{name} ({cell.name})": cell.losses
+            for name, cell in zip(names, own, strict=True)
+        }
     known = {loss.name: loss for cell in own for loss in cell.losses}
     return {text: tuple(_loss(name, known) for name in text.split("+")) for text in sets}
 
@@ -95,7 +110,8 @@ def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]
         "one seed, no spread; energy of an inference by the 45 nm convention"
     )
     across = [_differences(found, spread)] if len(first) > 1 else []
-    return Page("compare", "Comparison", [Table(caption, columns, rows), *across])
+    seen = [spread.told(max(group.accuracy.count for group in found))] if spread else []
+    return Page("compare", "Comparison", [Table(caption, columns, rows), *seen, *across])
 
 
 def _differences(found: Sequence[Group], spread: Spread | None) -> Table:

@@ -54,11 +54,15 @@ class Point:
 
 
 def alone(recipe: Recipe, losses: Sequence[LossEntry]) -> Recipe:
-    """The recipe with these losses in its last phase, and nothing to compare with."""
+    """The recipe with these losses in its last phase, and nothing to compare with.
+
+    Raises:
+        SpikedistillError: if a loss needs what the recipe does not have.
+    """
     *before, last = recipe.phases
     lead = [phase.model_copy(update={"compare": {}}) for phase in before]
     own = last.model_copy(update={"losses": tuple(losses), "compare": {}})
-    return recipe.model_copy(update={"phases": (*lead, own)})
+    return parse(recipe.model_copy(update={"phases": (*lead, own)}).plain())
 
 
 def changed(recipe: Recipe, **changes: Any) -> Recipe:
@@ -67,7 +71,8 @@ def changed(recipe: Recipe, **changes: Any) -> Recipe:
     Args:
         recipe: the recipe.
         changes: `seed=1`, or a dotted path with `__` for the dots and phases by number:
-            `data__label_noise=0.2`, `phases__0__roles__student__timesteps=4`.
+            `data__label_noise=0.2`, `phases__0__roles__student__timesteps=4`; None: as if it had
+            not been written.
     """
     plain = copy.deepcopy(recipe.plain())
     for path, value in changes.items():
@@ -76,6 +81,8 @@ def changed(recipe: Recipe, **changes: Any) -> Recipe:
         for step in keys:
             here = here[int(step) if isinstance(here, list) else step]
         here[name] = value
+        if value is None:
+            del here[name]
     return parse(plain)
 
 

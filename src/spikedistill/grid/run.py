@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from spikedistill.core.claim import claimed
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.grid.points import EpochLook, Point, essence, key, unique
 from spikedistill.grid.store import Store
 from spikedistill.recipes.run import start
-from spikedistill.recipes.schema import Recipe
+from spikedistill.recipes.schema import Recipe, parse
 from spikedistill.report.table import duration
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
@@ -43,12 +44,16 @@ class Grid:
         cell = self.store.get(point.key)
         return cell is not None and set(point.looks) <= set(cell.get("looks", ()))
 
-    def run(self, points: Sequence[Point], most: int | None = None) -> None:
+    def run(self, points: Sequence[Point], most: int | None = None) -> list[str]:
         """Train what is missing, at most `most` cells; each is kept as soon as it is finished.
 
-        Cells that another process trains at the moment are passed over.
+        Cells that another process trains at the moment are passed over, and so are those that
+        cannot be trained.
+
+        Returns:
+            Why cells could not be trained, a sentence for each reason.
         """
-        points = unique(points)
+        points, failed = unique(points), dict[str, list[str]]()
         missing = self.missing(points)
         count, total = len(missing[:most]), len(points)
         self.progress.say(f"{total - len(missing)} of {total} cells are there; {count} to train")
@@ -67,8 +72,13 @@ class Grid:
                     rest = duration(spent / done * min(count - done, len(missing) - place))
                     self.progress.say(f"about {rest} left")
                 self.progress.say(f"[{done + 1}/{count}] {point.title} ({point.key})")
-                self.store.keep(self._joined(self._cell(point, points)))
+                try:
+                    self.store.keep(self._joined(self._cell(point, points)))
+                except SpikedistillError as error:
+                    failed.setdefault(str(error), []).append(point.title)
+                    self.progress.say(f"{point.title} ({point.key}) was given up: {error}")
             done += 1
+        return [f"{'; '.join(titles)}: {reason}" for reason, titles in failed.items()]
 
     def cells(self, points: Sequence[Point]) -> list[tuple[Point, dict[str, Any]]]:
         """The points that are finished, each with its cell."""
@@ -81,12 +91,13 @@ class Grid:
 
     def _cell(self, point: Point, points: Sequence[Point]) -> dict[str, Any]:
         run = self.place(point)
-        if run.result() is None or not self._watched(run, point):
-            if run.result() is not None:
-                shutil.rmtree(run.path)  # it was finished without what is asked now
+        if not self._watched(run, point):  # it was trained without what is asked now
+            shutil.rmtree(run.cell(_student(point.recipe)).path)
+            (run / "result.json").unlink(missing_ok=True)
+        if run.result() is None:
             self._borrow(point, run, points)
             start(
-                point.recipe,
+                self._begun(run) or point.recipe,
                 run.path,
                 self.data_dir,
                 "resume",
@@ -103,9 +114,14 @@ class Grid:
         return known | {"looks": known.get("looks", {}) | cell["looks"]}
 
     def _watched(self, run: RunFolder, point: Point) -> bool:
+        """Whether what is asked was looked at in every epoch so far."""
         wanted = {name for name, look in point.looks.items() if look.each_epoch}
         history = run.cell(_student(point.recipe)).metrics()
-        return bool(history) and wanted <= set(history[-1].get("looks", ()))
+        return all(wanted <= set(row.get("looks", ())) for row in history)
+
+    def _begun(self, run: RunFolder) -> Recipe | None:
+        """The recipe of a run that has begun, which may differ in what no number depends on."""
+        return parse(run.config()) if (run / "config.yaml").exists() else None
 
     def _borrow(self, point: Point, run: RunFolder, points: Sequence[Point]) -> None:
         """Take over earlier phases, and what is known of teachers, from a run that has them."""
@@ -167,10 +183,11 @@ def _judged_on(point: Point) -> tuple[int, dict[str, Any]]:
     return point.seed, mine
 
 
-def _lead(recipe: Recipe) -> str | None:
-    """A name for all phases but the last; None where there is but one."""
+def _lead(recipe: Recipe) -> tuple[str, ...] | None:
+    """What tells all phases but the last from others; None where there is but one."""
     before = recipe.phases[:-1]
-    return key(recipe.model_copy(update={"phases": before})) if before else None
+    names = (phase.name for phase in before)
+    return (key(recipe.model_copy(update={"phases": before})), *names) if before else None
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,10 +34,9 @@ class Store:
             return None
         except (OSError, ValueError) as error:
             raise SpikedistillError(f"{path} cannot be read ({error}); {_REMEDY}") from error
-        missing = {"key", "row", "history"} - set(found if isinstance(found, dict) else ())
-        if missing or found["key"] != key:
-            what = f"lacks {', '.join(sorted(missing))}" if missing else f"is of {found['key']}"
-            raise SpikedistillError(f"{path} is no cell {key}: it {what}; {_REMEDY}")
+        fault = _fault(found, key)
+        if fault:
+            raise SpikedistillError(f"{path} is no cell {key}: {fault}; {_REMEDY}")
         return found
 
     def keep(self, cell: Mapping[str, Any]) -> Path:
@@ -47,6 +46,29 @@ class Store:
             self.folder / f"{cell['key']}.json",
             lambda partial: partial.write_text(text, encoding="utf-8"),
         )
+
+
+def _fault(found: Any, key: str) -> str:
+    """What keeps a file from being a cell, or nothing."""
+    if not isinstance(found, dict):
+        return "it holds no mapping"
+    missing = {"key", "row", "others", "history", "looks"} - found.keys()
+    if missing:
+        return f"it lacks {', '.join(sorted(missing))}"
+    if found["key"] != key:
+        return f"it is of {found['key']}"
+    if not isinstance(found["looks"], dict) or not isinstance(found["others"], list):
+        return "what was looked at is no mapping, or the other networks are no list"
+    if not all(map(_is_row, (found["row"], *found["others"]))) or not found["row"]["accuracy"]:
+        return "a row has no accuracy in numbers, no time steps or no parameters"
+    return ""
+
+
+def _is_row(row: Any) -> bool:
+    if not isinstance(row, dict) or not {"role", "losses", "timesteps", "parameters"} <= row.keys():
+        return False
+    accuracy = row.get("accuracy")
+    return isinstance(accuracy, list) and all(isinstance(value, int | float) for value in accuracy)
 
 
 _REMEDY = "put the file back from where it came, or delete it and its training is done again"

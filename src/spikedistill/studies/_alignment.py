@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.objective import Term
 from spikedistill.core.trace import Trace
 from spikedistill.data import Loader
@@ -25,7 +26,10 @@ def alignment(distiller: Distiller, valid: Loader) -> dict[str, Any] | None:
     """Mean distances and mean attention `[T][I][J]` of the phase's layer-matching loss.
 
     Distances are averaged over batches of 64 images, the attention over batches of the size that
-    its queries were built for. None where the phase has no such loss, or the split no full batch.
+    its queries were built for. None where the phase has no such loss.
+
+    Raises:
+        SpikedistillError: if the split has no full batch.
     """
     term = next((one for one in distiller.objective.terms if _matches_layers(one)), None)
     if term is None:
@@ -40,7 +44,11 @@ def alignment(distiller: Distiller, valid: Loader) -> dict[str, Any] | None:
         for learner, guide in _traces(distiller, term, valid)
     ]
     if not distances or not attention:
-        return None
+        raise SpikedistillError(
+            f"the alignment study looks at full batches of {GROUP} and of {valid.batch_size} "
+            f"validation images, and there are {valid.samples}; raise data.valid, or lower "
+            "training.batch_size"
+        )
     found = {"distances": torch.stack(distances), "attention": torch.stack(attention)}
     return {name: values.mean(0).cpu().tolist() for name, values in found.items()}
 

@@ -17,6 +17,8 @@ from spikedistill.recipes.plan import Planner
 from spikedistill.recipes.schema import Recipe
 
 CORE = "sastc"
+_GAPS = {"features", "grid", "norm_over", "pool", "projector", "skip_after", "skip_below"}
+"""Options of SASTC that change how a pair of layers is compared."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Terms:
         return (*self.labels, *self.answers)
 
     @property
+    def plain_name(self) -> str:
+        """What `plain` adds to labels, in words."""
+        return "".join(f" + {loss.name.replace('_kd', ' KD')}" for loss in self.answers).strip()
+
+    @property
     def whole(self) -> tuple[LossEntry, ...]:
         """All, SASTC last."""
         return (*self.plain, self.core)
@@ -50,7 +57,17 @@ class Terms:
 
         Args:
             pairs: student tap -> teacher tap.
+
+        Raises:
+            SpikedistillError: if SASTC compares layers in a way that a hint cannot.
         """
+        changed = sorted(self.core.options.keys() & _GAPS)
+        if changed:
+            raise SpikedistillError(
+                f"a fixed hint has the usual projector, and {self.core.name} of "
+                f"{self.recipe.name} sets {', '.join(changed)}: they would differ in more than "
+                "their pairs; leave these options out"
+            )
         core, options = self.core, {"pairs": pairs}
         hint = LossEntry("fitnet", "fitnet", core.weight, core.learner, core.guide, options=options)
         return (*self.plain, hint)
@@ -64,7 +81,7 @@ def terms(recipe: Recipe, study: str) -> Terms:
     """The losses of a recipe's last phase.
 
     Raises:
-        SpikedistillError: if the phase has no teacher, or no SASTC.
+        SpikedistillError: if the phase has no teacher, no SASTC, or no loss that looks at labels.
     """
     last = recipe.phases[-1]
     if all(role.trainable for role in last.roles.values()):
@@ -82,7 +99,25 @@ def terms(recipe: Recipe, study: str) -> Terms:
         )
     others = [loss for loss in last.losses if loss.method != CORE]
     labels = tuple(loss for loss in others if loss.guide is None)
+    if not labels:
+        raise SpikedistillError(
+            f"the study {study} compares with a student of labels only, and no loss of "
+            f"{recipe.name} looks at labels; add `- cross_entropy` to its losses"
+        )
     return Terms(recipe, labels, tuple(loss for loss in others if loss.guide), found[0])
+
+
+def validated(recipe: Recipe, study: str) -> None:
+    """Refuse a recipe without validation images, for a study that looks at some.
+
+    Raises:
+        SpikedistillError: if there are none.
+    """
+    if recipe.data.valid == 0:
+        raise SpikedistillError(
+            f"the study {study} looks at validation images, and {recipe.name} has data.valid = 0; "
+            "set data.valid to a share or a number of training images, for example 0.1"
+        )
 
 
 def watched(terms: Terms) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spikedistill.grid.figures import CLEAR, Figure
+from spikedistill.grid.figures import CLEAR, Figure, Spread
 from spikedistill.grid.points import Look, Point, seeded
 from spikedistill.grid.summary import Group, against, groups, pooled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_lines, plot_maps
 from spikedistill.report.page import Page, Picture, Table
 from spikedistill.studies._alignment import alignment, score
-from spikedistill.studies._terms import terms
+from spikedistill.studies._terms import terms, validated
 
 LAYERWISE, UNIFORM, SASTC = "layer by layer", "uniform", "SASTC"
 WEIGHTS = ("own", "diagonal", "uniform")
@@ -29,6 +29,7 @@ def points(recipe: Recipe, seeds: int) -> list[Point]:
     found = []
     look = Look(each_epoch=alignment)
     for one in seeded(recipe, seeds):
+        validated(one, "alignment")
         parts = terms(one, "alignment")
         ways = {
             LAYERWISE: parts.with_core(attention="diagonal"),
@@ -46,7 +47,11 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     """STM by epoch, STM of the finished students under all weights, and attention maps."""
     found = {group.labels["attention"]: group for group in groups(cells)}
     made = Page("alignment", "Alignment of student and teacher layers")
-    made.parts += [_final(found), _epochs(found)]
+    spread = pooled(found.values())
+    made.parts.append(_final(found, spread))
+    if spread is not None:
+        made.parts.append(spread.told(max(group.accuracy.count for group in found.values())))
+    made.parts.append(_epochs(found))
     if found:
         lines = {
             name: [
@@ -71,8 +76,7 @@ def _by_epoch(group: Group, weights: str) -> list[Figure]:
     return [Figure.of(values) for values in zip(*runs, strict=True)]
 
 
-def _final(found: dict[str, Group]) -> Table:
-    spread = pooled(found.values())
+def _final(found: dict[str, Group], spread: Spread | None) -> Table:
     base = found.get(UNIFORM)
     rows = []
     for name, group in found.items():

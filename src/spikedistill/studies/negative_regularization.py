@@ -76,5 +76,5 @@ def _heat(pairs: dict[str, Group], none: Group | None, path: Path) -> Picture | 
     base = None if none is None else none.accuracy.mean
     plot_heat(values, students, teachers, path, "teacher layer", "student layer",
               "test accuracy, %; white: as without a hint", base)  # fmt: skip
-    return Picture(path.name, "Accuracy of the student for every pair of layers: " + "; ".join(
+    return Picture(path.name, "Accuracy of the student by pair of layers: " + "; ".join(
         f"{name} {group.accuracy.text()} %" for name, group in pairs.items()))  # fmt: skip

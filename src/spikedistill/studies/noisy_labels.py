@@ -15,7 +15,7 @@ from spikedistill.report.page import Page, Picture, Table
 from spikedistill.studies._terms import terms
 
 NOISE = (0.0, 0.2, 0.4, 0.6)
-METHODS = ("labels only", "+ logit KD", "+ SASTC")
+PLAIN, SASTC = "labels only", "+ SASTC"
 
 
 def points(recipe: Recipe, seeds: int) -> list[Point]:
@@ -23,12 +23,12 @@ def points(recipe: Recipe, seeds: int) -> list[Point]:
     found = []
     for one in seeded(recipe, seeds):
         for share in NOISE:
-            noisy = changed(one, data__label_noise=share) if share else one
-            parts = terms(noisy, "noisy-labels")
-            sets = (parts.labels, parts.plain, parts.whole)
+            parts = terms(changed(one, data__label_noise=share or None), "noisy-labels")
+            students = {PLAIN: parts.labels, parts.plain_name: parts.plain, SASTC: parts.whole}
             found += [
                 parts.point({"method": name, "noise": share}, losses)
-                for name, losses in zip(METHODS, sets, strict=True)
+                for name, losses in students.items()
+                if name
             ]
     return found
 
@@ -37,10 +37,11 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     """A table, what noise costs each method, and the lines over the noise."""
     found = {(group.labels["method"], group.labels["noise"]): group for group in groups(cells)}
     made = Page("noisy-labels", "Noisy labels")
-    shares = [share for share in NOISE if any((name, share) in found for name in METHODS)]
+    methods = list(dict.fromkeys(name for name, _ in found))
+    shares = [share for share in NOISE if any((name, share) in found for name in methods)]
     spread = pooled(found.values())
     rows, lost = [], []
-    for name in METHODS:
+    for name in methods:
         have = {s: found[name, s].accuracy for s in shares if (name, s) in found}
         rows.append([name, *(have[s].text() if s in have else "" for s in shares)])
         if 0.0 in have:
@@ -53,13 +54,21 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
         Table(f"What the noise costs, in points ({CLEAR})",
               ("student", *columns[1:]), lost),
     ]  # fmt: skip
+    if spread is not None:
+        made.parts.append(spread.told(max(group.accuracy.count for group in found.values())))
+    if cells:
+        alone = len(cells[0][0].recipe.phases) == 1
+        made.parts.append(
+            "The teacher came trained and saw none of the wrong labels." if alone else
+            "The teacher of this recipe was trained on the same wrong labels."
+        )  # fmt: skip
     lines = {
         name: [
             (100 * s, found[name, s].accuracy.mean, found[name, s].accuracy.spread)
             for s in shares
             if (name, s) in found
         ]
-        for name in METHODS
+        for name in methods
     }
     path = folder / "noise.png"
     plot_lines(lines, path, "wrong training labels, %", "test accuracy, %")

@@ -15,7 +15,7 @@ from spikedistill.report.page import Page, Picture, Table
 from spikedistill.report.table import compact
 from spikedistill.studies._early_exit import early_exit
 from spikedistill.studies._stopped import stopped
-from spikedistill.studies._terms import terms
+from spikedistill.studies._terms import terms, validated
 
 STEPS = (1, 2, 3, 4, 6, 7)
 
@@ -24,10 +24,13 @@ def points(recipe: Recipe, seeds: int) -> list[Point]:
     """The student of the recipe, all its losses, with every number of steps, for each seed."""
     found = []
     for one in seeded(recipe, seeds):
+        validated(one, "timesteps")
         phase, student = len(one.phases) - 1, one.phases[-1].student
         for steps in STEPS:
-            path = f"phases__{phase}__roles__{student}__timesteps"
-            parts = terms(changed(one, **{path: steps}), "timesteps")
+            changes = {f"phases__{phase}__roles__{student}__timesteps": steps}
+            if one.encoder == "frames":  # recordings have as many frames
+                changes["data__timesteps"] = steps
+            parts = terms(changed(one, **changes), "timesteps")
             looks = {"early_exit": Look(afterwards=early_exit), "stopped": Look(afterwards=stopped)}
             found.append(parts.point({"T": steps}, parts.whole, **looks))
     return found

@@ -114,11 +114,16 @@ class RunFolder:
         return self.write(f"{name}.safetensors", lambda path: save_file(state, path))
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The history so far; empty where nothing was logged."""
+        """The history so far; empty where nothing was logged.
+
+        Raises:
+            SpikedistillError: if it is damaged.
+        """
         path = self / "metrics.jsonl"
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        with _readable(path):
+            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     def result(self) -> dict[str, Any] | None:
         """The result, None while the run is not finished."""
@@ -137,7 +142,7 @@ class RunFolder:
         """The resolved recipe.
 
         Raises:
-            SpikedistillError: if this is not a run folder.
+            SpikedistillError: if this is not a run folder, or it is damaged.
         """
         path = self / "config.yaml"
         if not path.exists():
@@ -145,11 +150,22 @@ class RunFolder:
                 f"{self.path} is not a run folder: it has no config.yaml; a run is made by "
                 "`spikedistill run RECIPE`"
             )
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        with _readable(path):
+            return yaml.safe_load(path.read_text(encoding="utf-8"))
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self / name
-        try:
+        with _readable(path):
             return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise SpikedistillError(f"{path} cannot be read: {error}") from error
+
+
+@contextmanager
+def _readable(path: Path) -> Generator[None]:
+    """Turn what is wrong with a file of a run into a sentence."""
+    try:
+        yield
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SpikedistillError(
+            f"{path} cannot be read: {error}; put it back from a copy, or run the recipe again in "
+            "another folder"
+        ) from error
