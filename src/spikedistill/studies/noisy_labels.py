@@ -47,7 +47,7 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
         if 0.0 in have:
             costs = [difference(have[s], have[0.0], spread) if s in have else "" for s in shares]
             lost.append([name, *costs[1:]])
-    columns = [f"{share:.0%} wrong" for share in shares]
+    columns = [f"{100 * share:.0f} % wrong" for share in shares]
     made.parts += [
         Table("Test accuracy in %, trained on labels of which a share is wrong (symmetric; test "
               "and validation labels are clean)", ("student", *columns), rows),
