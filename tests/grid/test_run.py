@@ -11,6 +11,7 @@ from spikedistill.grid.points import Look, Point, alone, changed, seeded
 from spikedistill.grid.run import Grid
 from spikedistill.grid.store import Store
 from spikedistill.recipes.files import load
+from spikedistill.training.interrupt import Interrupted
 
 QUICK = ["training.epochs=1", "data.train_limit=64", "training.batch_size=32"]
 
@@ -135,6 +136,53 @@ def test_a_cell_that_cannot_be_trained_is_told_and_the_others_go_on(points, tmp_
     (failed,) = grid.run([broken, points[1]])
     assert failed.startswith("huge, seed 0: ")
     assert [point.key for point in grid.missing([broken, points[1]])] == [broken.key]
+    again = Grid(tmp_path / "again", Store(tmp_path / "again/cells"))
+    again.run([broken, points[1]], most=1)  # one that is given up is not one that is done
+    assert [point.key for point in again.missing([broken, points[1]])] == [broken.key]
+
+
+def test_what_stops_every_cell_is_said_once(points, tmp_path, monkeypatch):
+    tried = []
+
+    def fail(recipe, *_args, **_options):
+        tried.append(recipe)
+        raise SpikedistillError("the disk is full")
+
+    monkeypatch.setattr(grid_run, "start", fail)
+    three = [Point({"n": n}, changed(points[0].recipe, seed=n)) for n in range(3)]
+    (failed,) = Grid(tmp_path, Store(tmp_path / "cells")).run(three)
+    assert failed == "0, seed 0; 1, seed 1: the disk is full" and len(tried) == 2
+
+
+def test_a_user_who_stops_it_stops_all_of_it(points, tmp_path, monkeypatch):
+    tried = []
+
+    def stopped(recipe, *_args, **_options):
+        tried.append(recipe)
+        raise Interrupted("stopped after epoch 1")
+
+    monkeypatch.setattr(grid_run, "start", stopped)
+    with pytest.raises(Interrupted):
+        Grid(tmp_path, Store(tmp_path / "cells")).run(points)
+    assert len(tried) == 1
+
+
+def test_a_run_of_another_recipe_is_not_taken_for_this_one(points, tmp_path):
+    grid, recipe = Grid(tmp_path, Store(tmp_path / "cells")), points[0].recipe
+    with pytest.raises(StopIteration):
+        grid.run([Point({}, recipe, {"x": Look(each_epoch=lambda *_: next(iter("")))})])
+    config = grid.place(points[0]) / "config.yaml"
+    config.write_text(config.read_text().replace("lr: 0.1", "lr: 0.5"))
+    (failed,) = grid.run([points[0]])
+    assert "config.yaml is of another training than" in failed and "delete" in failed
+
+
+def test_a_damaged_neighbour_is_left_alone(points, done, tmp_path):
+    shutil.copytree(done, tmp_path / "grid")
+    grid = Grid(tmp_path / "grid", Store(tmp_path / "grid/cells"))
+    (grid.place(points[0]) / "result.json").write_text("{")
+    other = Point({"seed": 1}, points[0].recipe.model_copy(update={"seed": 1}))
+    assert grid.run([*points, other]) == []
 
 
 def test_no_more_cells_than_asked_for(points, tmp_path):

@@ -103,6 +103,7 @@ def test_a_look_that_does_not_say_everything_is_taken_again(run: Path) -> None:
 
 def test_a_network_that_is_gone_is_named(run: Path) -> None:
     (run / "cells/student/model.safetensors").unlink()
+    shutil.rmtree(run / "examined")
     looks = examine(run)
     assert [name for _, name in looks.found] == ["teacher", "cross_entropy", "logit_kd"]
     (said,) = looks.missing

@@ -60,9 +60,15 @@ def test_maps_lie_over_the_frame_of_their_step(told: Told) -> None:
     addresses = [photo(picture) for picture in frames.reshape(6, 3, 8, 8)]
     shown = [[found["addresses"][n - 1] for n in one["pictures"]] for one in found["frames"]]
     assert shown == [[addresses[step], addresses[3 + step]] for step in range(3)]
+    for frame, seen_at in zip(found["frames"], shown, strict=True):
+        for row in frame["rows"]:  # an ANN runs on the mean frame
+            own = [found["addresses"][n - 1] for n in row["pictures"]]
+            assert own == ([addresses[2], addresses[5]] if row["kind"] == "Grad-CAM" else seen_at)
     teacher = {key: seen for key, seen in told.examined.items() if key[0] == "networks"}
     found = inside.maps(replace(told, examined=teacher))  # an ANN on the mean frame
-    assert found is not None and found["addresses"] == [addresses[2], addresses[5]]
+    assert found is not None and found["frames"][0]["pictures"] == [
+        found["addresses"].index(addresses[n]) + 1 for n in (2, 5)
+    ]
 
 
 def test_firing(told: Told) -> None:

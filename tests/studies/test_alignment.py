@@ -56,12 +56,19 @@ def test_a_training_is_looked_at_after_every_epoch_and_the_page_shows_it(made, t
         assert (tmp_path / picture.file).stat().st_size > 1000
 
 
+def test_too_few_validation_images_are_said_before_a_student_is_trained(tmp_path):
+    made = points(load("digits-sastc", [*QUICK, "data.valid=40"]), 1)
+    (failed,) = Grid(tmp_path, Store(tmp_path / "cells")).run(made[:2])
+    assert "full batches of 64 and of 32 validation images, and there are 40; raise" in failed
+    assert not list(tmp_path.glob("runs/*/cells/student"))
+
+
 def test_a_phase_without_layer_matching_has_nothing_to_look_at():
     student = digits(LIF(), width=0.25)
-    images = torch.rand(8, 1, 8, 8)
+    images = torch.rand(64, 1, 8, 8)
     role = Role(student, 2, trainable=True)
     term = Term("ce", CrossEntropy(describe("student", role, images)))
     distiller = Distiller({"student": role}, Objective([term]))
-    labels = torch.zeros(8, dtype=torch.int64)
-    loader = Loader(Split((255 * images).to(torch.uint8), labels), 8)
+    labels = torch.zeros(64, dtype=torch.int64)
+    loader = Loader(Split((255 * images).to(torch.uint8), labels), 32)
     assert alignment(distiller, loader) is None

@@ -4,6 +4,7 @@ import pytest
 
 from spikedistill.grid.points import alone
 from spikedistill.recipes.files import load
+from spikedistill.recipes.schema import parse
 from spikedistill.studies.noisy_labels import NOISE, page, points
 
 
@@ -35,6 +36,16 @@ def test_without_logit_kd_there_is_no_row_for_it(tmp_path, finished):
     parts = page(finished(made, lambda p: 50.0), tmp_path).parts
     assert [row[0] for row in parts[0].rows] == ["labels only", "+ SASTC"]
     assert "trained on the same wrong labels" in parts[2]  # the recipe trains its teacher
+
+
+def test_a_student_that_was_trained_before_is_no_teacher(tmp_path, finished):
+    plain = load("cifar10-study").plain()
+    (last,) = plain["phases"]
+    student = {"student": last["roles"]["student"]}
+    first = {**last, "name": "before", "roles": student, "losses": ["cross_entropy"], "compare": {}}
+    made = points(parse({**plain, "phases": [first, last]}), 1)
+    parts = page(finished(made, lambda p: 50.0), tmp_path).parts
+    assert "The teacher came trained" in parts[2]
 
 
 def test_the_page_says_what_noise_costs(made, tmp_path, finished):

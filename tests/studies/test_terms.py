@@ -6,7 +6,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.grid.points import alone
 from spikedistill.recipes.files import load
 from spikedistill.recipes.schema import parse
-from spikedistill.studies._terms import terms, validated, watched
+from spikedistill.studies._terms import labelled, terms, validated, watched
 
 
 def names(losses):
@@ -56,13 +56,16 @@ def test_a_hint_is_only_compared_with_the_usual_projector():
     recipe = load("digits-sastc", ["phases.student.losses.sastc.projector=grouped"])
     with pytest.raises(SpikedistillError, match="sastc of digits-sastc sets projector"):
         terms(recipe, "negative-regularization").with_hint({"stage1": "stage2"})
+    usual = load("digits-sastc", ["phases.student.losses.sastc.projector=full"])
+    assert terms(usual, "negative-regularization").with_hint({"stage1": "stage2"})
 
 
 def test_a_recipe_without_a_loss_of_labels_is_refused():
     recipe = load("digits-sastc")
     core = [loss for loss in recipe.phases[-1].losses if loss.method == "sastc"]
+    parts = terms(alone(recipe, core), "noisy-labels")  # other studies can do without
     with pytest.raises(SpikedistillError, match="no loss of digits-sastc looks at labels"):
-        terms(alone(recipe, core), "noisy-labels")
+        labelled(parts, "noisy-labels")
 
 
 def test_validation_images_are_asked_for():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.recipes.files import load
 from spikedistill.studies.timesteps import STEPS, page, points
 
@@ -17,6 +18,18 @@ def made():
 def test_a_student_for_each_t(made):
     assert [point.recipe.phases[-1].roles["student"].timesteps for point in made] == list(STEPS)
     assert all(set(point.looks) == {"early_exit", "stopped"} for point in made)
+
+
+def test_recordings_are_cut_into_t_frames_for_all_that_see_frames():
+    made = points(load("nmnist-sastc", ["phases.student.roles.teacher.timesteps=5"]), 1)
+    for point, steps in zip(made, STEPS, strict=True):
+        assert point.recipe.data.plain()["timesteps"] == steps
+        roles = point.recipe.phases[-1].roles
+        assert {role.timesteps for role in roles.values()} == {steps}
+        teacher = point.recipe.phases[0].roles  # it learns on the mean frame
+        assert {role.timesteps for role in teacher.values()} == {1}
+    with pytest.raises(SpikedistillError, match=r"data\.valid = 0"):
+        points(load("digits-sastc", ["data.valid=0"]), 1)
 
 
 def test_the_page_has_costs_earlier_answers_and_exits(made, tmp_path, finished):

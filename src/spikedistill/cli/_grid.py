@@ -14,6 +14,7 @@ from spikedistill.cli._shield import STOPPED, console, say
 if TYPE_CHECKING:
     from spikedistill.grid.points import Point
     from spikedistill.grid.run import Grid
+    from spikedistill.grid.store import Store
     from spikedistill.report.page import Page
 
     Write = Callable[[Sequence[tuple[Point, dict[str, Any]]], Path], Page]
@@ -32,11 +33,18 @@ ReadOnly = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the page.")]
 
 
+def kept(folder: Path, results: Path | None) -> Store:
+    """Where the finished cells are."""
+    from spikedistill.grid.store import Store
+
+    return Store(results or folder / "cells")
+
+
 def do(
     points: Sequence[Point],
     write: Write,
     folder: Path,
-    results: Path | None,
+    store: Store,
     data_dir: Path | None,
     cells: int | None,
     dry_run: bool,
@@ -46,12 +54,11 @@ def do(
     """Run a grid of points and write its page."""
     from spikedistill.core.errors import SpikedistillError
     from spikedistill.grid.run import Grid
-    from spikedistill.grid.store import Store
     from spikedistill.training.interrupt import Interrupted
     from spikedistill.training.progress import Live, Silent
 
     with Silent() if quiet else Live(console(stderr=True)) as progress:
-        grid = Grid(folder, Store(results or folder / "cells"), data_dir, progress)
+        grid = Grid(folder, store, data_dir, progress)
         if dry_run:
             _list(grid, points, as_json)
             return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spikedistill.cli._grid import Cells, GridOut, GridResults, Quiet, ReadOnly, Seeds, do
+from spikedistill.cli._grid import Cells, GridOut, GridResults, Quiet, ReadOnly, Seeds, do, kept
 from spikedistill.cli._options import AsJson, DataDir
 from spikedistill.cli._shield import shielded
 
@@ -38,7 +38,6 @@ def command(
     """Train every student over several seeds and print one table of means and spreads."""
     from spikedistill.core.errors import SpikedistillError
     from spikedistill.grid import compare
-    from spikedistill.recipes.cells import settled
     from spikedistill.recipes.files import load
 
     names = [word for word in words if "=" not in word]
@@ -49,13 +48,15 @@ def command(
             f"compare got no recipe, only {' '.join(words)}; name one first, for example "
             "spikedistill compare digits-sastc losses=cross_entropy"
         )
-    recipes = [settled(load(name, changes)) for name in names]
+    recipes = [load(name, changes) for name in names]
     folder = out or Path("runs") / f"compare-{'-'.join(recipe.name for recipe in recipes)}"
+    store = kept(folder, results)
+    recipes = [store.settled(recipe) for recipe in recipes]
     do(
         compare.points(recipes, sets, seeds),
         lambda made, _: compare.page(made, recipes),
         folder,
-        results,
+        store,
         data_dir,
         cells,
         dry_run,

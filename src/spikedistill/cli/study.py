@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spikedistill.cli._grid import Cells, GridOut, GridResults, Quiet, ReadOnly, Seeds, do
+from spikedistill.cli._grid import Cells, GridOut, GridResults, Quiet, ReadOnly, Seeds, do, kept
 from spikedistill.cli._options import AsJson, DataDir, Overrides
 from spikedistill.cli._shield import shielded
 
@@ -38,19 +38,18 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Run a study cell by cell: what is finished is kept and never done again."""
-    from spikedistill.recipes.cells import settled
     from spikedistill.recipes.files import load
     from spikedistill.studies import find
 
     study = find(name)
-    chosen = settled(load(recipe, overrides or ()))
-    points = study.points(chosen, seeds)
+    chosen = load(recipe, overrides or ())
     folder = out or Path("runs") / f"study-{name}-{chosen.name}"
+    store = kept(folder, results)
     do(
-        points,
+        study.points(store.settled(chosen), seeds),
         lambda made, where: study.page(made, where),
         folder,
-        results,
+        store,
         data_dir,
         cells,
         dry_run,

@@ -13,9 +13,11 @@ from spikedistill.core.claim import claimed
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.grid.points import EpochLook, Point, essence, key, unique
 from spikedistill.grid.store import Store
+from spikedistill.recipes.cells import settled
 from spikedistill.recipes.run import start
 from spikedistill.recipes.schema import Recipe, parse
 from spikedistill.report.table import duration
+from spikedistill.training.interrupt import Interrupted
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
 
@@ -48,10 +50,13 @@ class Grid:
         """Train what is missing, at most `most` cells; each is kept as soon as it is finished.
 
         Cells that another process trains at the moment are passed over, and so are those that
-        cannot be trained.
+        cannot be trained; the second one for the same reason ends the work.
 
         Returns:
             Why cells could not be trained, a sentence for each reason.
+
+        Raises:
+            Interrupted: if the user stopped it.
         """
         points, failed = unique(points), dict[str, list[str]]()
         missing = self.missing(points)
@@ -74,10 +79,15 @@ class Grid:
                 self.progress.say(f"[{done + 1}/{count}] {point.title} ({point.key})")
                 try:
                     self.store.keep(self._joined(self._cell(point, points)))
+                    done += 1
+                except Interrupted:
+                    raise
                 except SpikedistillError as error:
-                    failed.setdefault(str(error), []).append(point.title)
+                    titles = failed.setdefault(str(error), [])
+                    titles.append(point.title)
+                    if len(titles) > 1:  # it is the whole grid's, so the others have it too
+                        break
                     self.progress.say(f"{point.title} ({point.key}) was given up: {error}")
-            done += 1
         return [f"{'; '.join(titles)}: {reason}" for reason, titles in failed.items()]
 
     def cells(self, points: Sequence[Point]) -> list[tuple[Point, dict[str, Any]]]:
@@ -97,7 +107,7 @@ class Grid:
         if run.result() is None:
             self._borrow(point, run, points)
             start(
-                self._begun(run) or point.recipe,
+                self._begun(run, point) or point.recipe,
                 run.path,
                 self.data_dir,
                 "resume",
@@ -119,9 +129,22 @@ class Grid:
         history = run.cell(_student(point.recipe)).metrics()
         return all(wanted <= set(row.get("looks", ())) for row in history)
 
-    def _begun(self, run: RunFolder) -> Recipe | None:
-        """The recipe of a run that has begun, which may differ in what no number depends on."""
-        return parse(run.config()) if (run / "config.yaml").exists() else None
+    def _begun(self, run: RunFolder, point: Point) -> Recipe | None:
+        """The recipe of a run that has begun, which may differ in what no number depends on.
+
+        Raises:
+            SpikedistillError: if it is another training's.
+        """
+        config = run / "config.yaml"
+        if not config.exists():
+            return None
+        begun = parse(run.config(), str(config))
+        if key(begun) not in {key(settled(point.recipe, auto)) for auto in ("fp32", "bf16")}:
+            raise SpikedistillError(
+                f"{config} is of another training than {point.key}: it was changed, or another "
+                f"version wrote it; delete {run.path} and it is trained again"
+            )
+        return begun
 
     def _borrow(self, point: Point, run: RunFolder, points: Sequence[Point]) -> None:
         """Take over earlier phases, and what is known of teachers, from a run that has them."""
@@ -129,7 +152,7 @@ class Grid:
             return
         for other in points:
             there = self.place(other)
-            if other.key == point.key or there.result() is None:
+            if other.key == point.key or not _finished(there):
                 continue
             known = there / "teachers.json"
             if known.exists() and _judged_on(other) == _judged_on(point):
@@ -170,6 +193,13 @@ def _each_epoch(point: Point) -> EpochLook | None:
     if not wanted:
         return None
     return lambda distiller, valid: {name: look(distiller, valid) for name, look in wanted.items()}
+
+
+def _finished(run: RunFolder) -> bool:
+    try:
+        return run.result() is not None
+    except SpikedistillError:  # damaged: nothing to take from it
+        return False
 
 
 def _student(recipe: Recipe) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.files import put
+from spikedistill.recipes.cells import faster, settled
+from spikedistill.recipes.schema import Recipe
 
 
 class Store:
@@ -38,6 +40,33 @@ class Store:
         if fault:
             raise SpikedistillError(f"{path} is no cell {key}: {fault}; {_REMEDY}")
         return found
+
+    def settled(self, recipe: Recipe) -> Recipe:
+        """The recipe with `precision: auto` decided: once for all cells that are kept here.
+
+        Raises:
+            SpikedistillError: if what was decided cannot be read.
+        """
+        if all(recipe.settings(phase).precision != "auto" for phase in recipe.phases):
+            return recipe
+        path = self.folder / "precision.txt"
+        if not path.exists():
+            chosen = faster()
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with path.open("x", encoding="utf-8") as file:
+                    file.write(f"{chosen}\n")
+            except FileExistsError:  # another process was sooner
+                pass
+            except OSError:  # a folder that is only read
+                return settled(recipe, chosen)
+        text = path.read_text(encoding="utf-8").strip()
+        if text not in ("fp32", "bf16"):
+            raise SpikedistillError(
+                f"{path} says {text!r} and should say fp32 or bf16, in which all cells beside it "
+                "are trained; correct it, or delete it where there are no cells yet"
+            )
+        return settled(recipe, text)
 
     def keep(self, cell: Mapping[str, Any]) -> Path:
         """Write one cell."""

@@ -13,8 +13,6 @@ from spikedistill.recipes.judge import machine
 from spikedistill.recipes.schema import Phase, Recipe
 from spikedistill.training.precision import resolve
 
-NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -41,6 +39,12 @@ def default_folder(recipe: Recipe) -> Path:
     return Path("runs") / (recipe.name if not recipe.seed else f"{recipe.name}-seed{recipe.seed}")
 
 
+def faster() -> Literal["fp32", "bf16"]:
+    """What `precision: auto` becomes on this machine."""
+    bf16 = resolve("auto", machine().device) == torch.bfloat16
+    return "bf16" if bf16 else "fp32"
+
+
 def settled(recipe: Recipe, auto: Literal["fp32", "bf16"] | None = None) -> Recipe:
     """The recipe with `precision: auto` decided, once and for all its trainings.
 
@@ -50,8 +54,9 @@ def settled(recipe: Recipe, auto: Literal["fp32", "bf16"] | None = None) -> Reci
     """
     phases = []
     for phase in recipe.phases:
-        wanted = recipe.settings(phase).precision
-        chosen = auto if auto and wanted == "auto" else NAMES[resolve(wanted, machine().device)]
+        chosen = recipe.settings(phase).precision
+        if chosen == "auto":
+            chosen = auto or faster()
         training = {**phase.training, "precision": chosen}
         phases.append(phase.model_copy(update={"training": training}))
     return recipe.model_copy(update={"phases": tuple(phases)})

@@ -116,7 +116,8 @@ def _without_weights(folder: RunFolder, recipe: Recipe) -> list[str]:
     """A sentence for each finished training whose network is gone."""
     models = [folder.cell(cell.name) / "model.safetensors" for cell in cells(recipe)]
     return [
-        f"{model} is not there: nothing is shown of the inside of {model.parent.name}."
+        f"{model} is not there: nothing is shown of the inside of {model.parent.name}; "
+        "put it back, or train again in another folder."
         for model in models
         if (model.parent / "result.json").exists() and not model.exists()
     ]
@@ -152,12 +153,13 @@ class _Examination:
                     self._given(row)
         for cell in cells(self.run.recipe):
             before = len(self.looks.missing)
-            there = (self.folder.cell(cell.name) / "result.json").exists()
-            if there:
+            own = self.folder.cell(cell.name)
+            there, whole = (own / "result.json").exists(), (own / "model.safetensors").exists()
+            if there and whole:
                 with self._telling(cell.name), self.run.compiling(cell):
                     self._cell(cell)
             if cell.main and cell.name not in self.ready:
-                self._stop(cell, there and len(self.looks.missing) > before)
+                self._stop(cell, there and (not whole or len(self.looks.missing) > before))
                 return
 
     def _stop(self, cell: Cell, failed: bool) -> None:

@@ -105,8 +105,9 @@ def maps(told: Told) -> dict[str, Any] | None:
     if 1 < steps <= SUMMED_TO:
         names[SUM] = "sum over time"
     images = first.arrays["examples"]
-    seen_at = {step: _pictures(images, SUM if steps == 1 else step) for step in names}
+    seen_at = {step: _pictures(images, step) for step in {SUM, *names}}
     addresses = list(dict.fromkeys(address for some in seen_at.values() for address in some))
+    places = {step: [addresses.index(one) + 1 for one in some] for step, some in seen_at.items()}
     teacher = _teacher_maps(told, there)
     return {
         "names": labels,
@@ -116,8 +117,12 @@ def maps(told: Told) -> dict[str, Any] | None:
         "frames": [
             {
                 "name": name,
-                "pictures": [addresses.index(address) + 1 for address in seen_at[step]],
-                "rows": [_map_row(row, seen, step) for row, seen in there],
+                "pictures": places[SUM if steps == 1 else step],
+                "rows": [
+                    _map_row(row, seen, step)
+                    | {"pictures": places[SUM if seen.facts["timesteps"] == 1 else step]}
+                    for row, seen in there
+                ],
             }
             for step, name in names.items()
         ],

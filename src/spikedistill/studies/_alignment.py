@@ -31,6 +31,12 @@ def alignment(distiller: Distiller, valid: Loader) -> dict[str, Any] | None:
     Raises:
         SpikedistillError: if the split has no full batch.
     """
+    if valid.samples < max(GROUP, valid.batch_size):
+        raise SpikedistillError(
+            f"the alignment study looks at full batches of {GROUP} and of {valid.batch_size} "
+            f"validation images, and there are {valid.samples}; raise data.valid, or lower "
+            "training.batch_size"
+        )
     term = next((one for one in distiller.objective.terms if _matches_layers(one)), None)
     if term is None:
         return None
@@ -43,12 +49,6 @@ def alignment(distiller: Distiller, valid: Loader) -> dict[str, Any] | None:
         term.loss.picture(learner, guide)["attention"]
         for learner, guide in _traces(distiller, term, valid)
     ]
-    if not distances or not attention:
-        raise SpikedistillError(
-            f"the alignment study looks at full batches of {GROUP} and of {valid.batch_size} "
-            f"validation images, and there are {valid.samples}; raise data.valid, or lower "
-            "training.batch_size"
-        )
     found = {"distances": torch.stack(distances), "attention": torch.stack(attention)}
     return {name: values.mean(0).cpu().tolist() for name, values in found.items()}
 

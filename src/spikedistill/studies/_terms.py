@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.spec import Spec
 from spikedistill.grid.points import Point, alone
+from spikedistill.methods.sastc import SASTC
 from spikedistill.recipes.build import build_specs
 from spikedistill.recipes.cells import cells
 from spikedistill.recipes.entries import LossEntry
@@ -17,7 +19,7 @@ from spikedistill.recipes.plan import Planner
 from spikedistill.recipes.schema import Recipe
 
 CORE = "sastc"
-_GAPS = {"features", "grid", "norm_over", "pool", "projector", "skip_after", "skip_below"}
+_GAPS = ("features", "grid", "norm_over", "pool", "projector", "skip_below")
 """Options of SASTC that change how a pair of layers is compared."""
 
 
@@ -61,7 +63,10 @@ class Terms:
         Raises:
             SpikedistillError: if SASTC compares layers in a way that a hint cannot.
         """
-        changed = sorted(self.core.options.keys() & _GAPS)
+        usual, mine = inspect.signature(SASTC).parameters, self.core.options
+        changed = [
+            name for name in _GAPS if mine.get(name, usual[name].default) != usual[name].default
+        ]
         if changed:
             raise SpikedistillError(
                 f"a fixed hint has the usual projector, and {self.core.name} of "
@@ -81,7 +86,7 @@ def terms(recipe: Recipe, study: str) -> Terms:
     """The losses of a recipe's last phase.
 
     Raises:
-        SpikedistillError: if the phase has no teacher, no SASTC, or no loss that looks at labels.
+        SpikedistillError: if the phase has no teacher, or no SASTC.
     """
     last = recipe.phases[-1]
     if all(role.trainable for role in last.roles.values()):
@@ -99,12 +104,21 @@ def terms(recipe: Recipe, study: str) -> Terms:
         )
     others = [loss for loss in last.losses if loss.method != CORE]
     labels = tuple(loss for loss in others if loss.guide is None)
-    if not labels:
+    return Terms(recipe, labels, tuple(loss for loss in others if loss.guide), found[0])
+
+
+def labelled(parts: Terms, study: str) -> Terms:
+    """The same losses, for a study that has a student of labels only.
+
+    Raises:
+        SpikedistillError: if no loss looks at labels.
+    """
+    if not parts.labels:
         raise SpikedistillError(
             f"the study {study} compares with a student of labels only, and no loss of "
-            f"{recipe.name} looks at labels; add `- cross_entropy` to its losses"
+            f"{parts.recipe.name} looks at labels; add `- cross_entropy` to its losses"
         )
-    return Terms(recipe, labels, tuple(loss for loss in others if loss.guide), found[0])
+    return parts
 
 
 def validated(recipe: Recipe, study: str) -> None:

@@ -10,7 +10,7 @@ from spikedistill.grid.points import Point, seeded
 from spikedistill.grid.summary import against, groups, pooled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.page import Page, Table
-from spikedistill.studies._terms import Terms, terms
+from spikedistill.studies._terms import Terms, labelled, terms
 
 WHOLE = "SASTC"
 
@@ -37,7 +37,7 @@ def points(recipe: Recipe, seeds: int) -> list[Point]:
     """The whole method, each change, and each term left out, for each seed."""
     found = []
     for one in seeded(recipe, seeds):
-        parts = terms(one, "ablation")
+        parts = labelled(terms(one, "ablation"), "ablation")
         found += [parts.point({"change": name}, losses) for name, losses in _sets(parts).items()]
     return found
 

@@ -12,7 +12,7 @@ from spikedistill.grid.summary import groups, pooled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_lines
 from spikedistill.report.page import Page, Picture, Table
-from spikedistill.studies._terms import terms
+from spikedistill.studies._terms import labelled, terms
 
 NOISE = (0.0, 0.2, 0.4, 0.6)
 PLAIN, SASTC = "labels only", "+ SASTC"
@@ -23,7 +23,8 @@ def points(recipe: Recipe, seeds: int) -> list[Point]:
     found = []
     for one in seeded(recipe, seeds):
         for share in NOISE:
-            parts = terms(changed(one, data__label_noise=share or None), "noisy-labels")
+            noisy = changed(one, data__label_noise=share or None)
+            parts = labelled(terms(noisy, "noisy-labels"), "noisy-labels")
             students = {PLAIN: parts.labels, parts.plain_name: parts.plain, SASTC: parts.whole}
             found += [
                 parts.point({"method": name, "noise": share}, losses)
@@ -57,11 +58,7 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     if spread is not None:
         made.parts.append(spread.told(max(group.accuracy.count for group in found.values())))
     if cells:
-        alone = len(cells[0][0].recipe.phases) == 1
-        made.parts.append(
-            "The teacher came trained and saw none of the wrong labels." if alone else
-            "The teacher of this recipe was trained on the same wrong labels."
-        )  # fmt: skip
+        made.parts.append(_teacher(cells[0][0].recipe))
     lines = {
         name: [
             (100 * s, found[name, s].accuracy.mean, found[name, s].accuracy.spread)
@@ -74,3 +71,12 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     plot_lines(lines, path, "wrong training labels, %", "test accuracy, %")
     made.parts.append(Picture(path.name, "Test accuracy over the share of wrong labels"))
     return made
+
+
+def _teacher(recipe: Recipe) -> str:
+    """Whose labels the teacher saw."""
+    *before, last = recipe.phases
+    learned = {role.network for phase in before for role in phase.roles.values() if role.trainable}
+    if any(role.network in learned for role in last.roles.values() if not role.trainable):
+        return "The teacher of this recipe was trained on the same wrong labels."
+    return "The teacher came trained and saw none of the wrong labels."

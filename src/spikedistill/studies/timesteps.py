@@ -25,15 +25,25 @@ def points(recipe: Recipe, seeds: int) -> list[Point]:
     found = []
     for one in seeded(recipe, seeds):
         validated(one, "timesteps")
-        phase, student = len(one.phases) - 1, one.phases[-1].student
         for steps in STEPS:
-            changes = {f"phases__{phase}__roles__{student}__timesteps": steps}
-            if one.encoder == "frames":  # recordings have as many frames
-                changes["data__timesteps"] = steps
-            parts = terms(changed(one, **changes), "timesteps")
+            parts = terms(_with_steps(one, steps), "timesteps")
             looks = {"early_exit": Look(afterwards=early_exit), "stopped": Look(afterwards=stopped)}
             found.append(parts.point({"T": steps}, parts.whole, **looks))
     return found
+
+
+def _with_steps(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe with another T for its last student; of recordings, for all that see frames."""
+    last = recipe.phases[-1]
+    seats = [(len(recipe.phases) - 1, last.student)]
+    changes: dict[str, int] = {}
+    if recipe.encoder == "frames":
+        changes["data__timesteps"] = steps
+        frames = last.roles[last.student].timesteps
+        seats += [(number, name) for number, phase in enumerate(recipe.phases)
+                  for name, role in phase.roles.items() if role.timesteps == frames]  # fmt: skip
+    changes |= {f"phases__{number}__roles__{name}__timesteps": steps for number, name in seats}
+    return changed(recipe, **changes)
 
 
 def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:

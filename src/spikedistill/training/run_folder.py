@@ -166,6 +166,6 @@ def _readable(path: Path) -> Generator[None]:
         yield
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SpikedistillError(
-            f"{path} cannot be read: {error}; put it back from a copy, or run the recipe again in "
-            "another folder"
+            f"{path} cannot be read: {error}; put it back from a copy, or delete the folder and "
+            "train again"
         ) from error
