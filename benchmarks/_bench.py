@@ -162,7 +162,7 @@ def machine() -> dict[str, Any]:
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), cpu)
-    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_initialized() else {}
+    gpu = {"gpu": torch.cuda.get_device_name()} if device_type() == "cuda" else {}
     return {
         **gpu,
         "cpu": cpu,

@@ -64,24 +64,26 @@ def fitted(name: str, words: Sequence[str], seconds: float, folder: Path, steps:
     """
     recipe = settled(load(name, words))
     run = _Run(recipe, RunFolder(folder), None, Silent())
-    taken, epoch, whole = {}, 0.0, 0
+    whole = max(recipe.settings(phase).epochs for phase in recipe.phases)
+    taken, epoch = {}, 0.0
     for cell in cells(recipe):
         taken[cell.name], length = measured(run, cell, steps)
-        epoch += taken[cell.name] * length
-        whole = max(whole, recipe.settings(cell.phase).epochs)
+        epoch += taken[cell.name] * length * recipe.settings(cell.phase).epochs / whole
     epochs = max(1, min(whole, math.floor(SHARE * seconds / epoch)))
     return Fit((*words, *shortened(recipe, epochs)), epochs, whole, taken)
 
 
 def shortened(recipe: Recipe, epochs: int) -> list[str]:
-    """Overrides that squeeze every phase into so many epochs, milestones and warm-up in proportion.
+    """Overrides that squeeze the longest phase into so many epochs, and all else in proportion.
 
     Milestones that would fall together (on a run of few epochs) are kept once.
     """
-    words = [f"training.epochs={epochs}"]
+    words, most = [], max(recipe.settings(phase).epochs for phase in recipe.phases)
     for phase in recipe.phases:
-        settings = recipe.settings(phase)
-        share, place = epochs / settings.epochs, f"phases.{phase.name}.training"
+        settings, place = recipe.settings(phase), f"phases.{phase.name}.training"
+        own = max(1, round(epochs * settings.epochs / most))
+        share = own / settings.epochs
+        words.append(f"{place}.epochs={own}")
         if settings.milestones:
             scaled = sorted({max(1, round(share * m)) for m in settings.milestones})
             words.append(f"{place}.milestones={scaled}")

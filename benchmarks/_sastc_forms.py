@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
+from _bench import device_type
 from torch import Tensor, nn
 
 from spikedistill.core.loss import Loss
@@ -43,7 +44,7 @@ class Loops(SASTC):
 
     def _embed(self, mlp: nn.Module, features: Tensor) -> Tensor:
         flat = features.flatten(1).float()
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(device_type(), enabled=False):
             return mlp(flat @ flat.T)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -31,13 +32,14 @@ from spikedistill.recipes.files import load
 from spikedistill.recipes.plan import plan
 from spikedistill.recipes.run import start
 from spikedistill.training.devices import DEVICES
+from spikedistill.training.interrupt import Interrupted
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
 
 RECIPES = ("cifar10-sastc", "cifar100-sastc")
 TABLES = ("layer", "step", "distill", "inference", "memory")
 BATCH = 256
-KEPT = ("training.save_every=30", "phases.student.compare={}")
+KEPT = "training.save_every=30"
 TABLE_SECONDS = 900
 """A table that takes longer is given up: the others still get their turn."""
 
@@ -84,10 +86,15 @@ class Results:
         self.found["rows"].append({"recipe": recipe, "trainings": {}})
         return self.found["rows"][-1]
 
+    @property
+    def gpu(self) -> str:
+        """The name of the GPU; empty where none is used."""
+        return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+
     def write(self) -> None:
         """Put both files in place."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.found["machine"] = machine()
+        self.found["machine"] = machine() | ({"gpu": self.gpu} if self.gpu else {})
         replace(self.path, json.dumps(self.found, indent=1) + "\n")
         replace(self.path.with_suffix(".md"), heading({}) + "\n" + table(self.found["rows"]))
 
@@ -118,10 +125,10 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 def for_one_gpu(recipe: str, batch: int | None) -> list[str]:
     """Overrides for a large batch: rates grow with the root of it, in bf16."""
-    words = list(KEPT)
+    loaded = load(recipe)
+    words = [KEPT, *(f"phases.{phase.name}.compare={{}}" for phase in loaded.phases)]
     if batch is None:
         return words
-    loaded = load(recipe)
     words += [f"training.batch_size={batch}", "training.precision=bf16"]
     for phase in loaded.phases:
         settings = loaded.settings(phase)
@@ -133,7 +140,7 @@ def for_one_gpu(recipe: str, batch: int | None) -> list[str]:
 def train(recipe: str, choice: argparse.Namespace, results: Results) -> None:
     """One recipe in its part of the budget, or what is left of it."""
     folder, row = choice.out.with_suffix("") / recipe, results.row(recipe)
-    if RunFolder(folder).result() is not None and "accuracy" in row:
+    if "accuracy" in row:  # also where the folder of the run did not come along
         return
     row.pop("problem", None)
     if "fit" not in row:
@@ -147,7 +154,7 @@ def train(recipe: str, choice: argparse.Namespace, results: Results) -> None:
     row["claim"] = chosen.claim and chosen.claim.value
     row["batch_size"] = chosen.settings(chosen.phases[-1]).batch_size
     if "estimate_ms" not in row:
-        known = [d for key, d in DEVICES.items() if key.upper() in machine().get("gpu", "")]
+        known = [d for key, d in DEVICES.items() if key.upper() in results.gpu]
         cells = plan(chosen, measure=None, device=known[0])["cells"] if known else []
         row["estimate_ms"] = {c["cell"]: 1e3 * c["seconds"]["step"] for c in cells}
     results.write()
@@ -171,11 +178,15 @@ def measure(name: str, choice: argparse.Namespace, results: Results) -> None:
     command = [sys.executable, str(script), str(out), "--device", choice.device]
     command += [] if choice.peers.is_dir() and not choice.no_peers else ["--no-peers"]
     command += ["--peers", str(choice.peers), *(["--quick"] if choice.quick else [])]
-    try:
-        done = subprocess.run(command, check=False, timeout=TABLE_SECONDS).returncode
-        results.found["tables"][name] = "done" if done == 0 else f"failed with {done}"
-    except subprocess.TimeoutExpired:
-        results.found["tables"][name] = f"given up after {TABLE_SECONDS} s"
+    with subprocess.Popen(command, start_new_session=True) as child:
+        try:
+            done = child.wait(TABLE_SECONDS)
+            results.found["tables"][name] = "done" if done == 0 else f"failed with {done}"
+        except subprocess.TimeoutExpired:
+            results.found["tables"][name] = f"given up after {TABLE_SECONDS} s"
+        finally:
+            if child.poll() is None:  # with all processes that it began
+                os.killpg(child.pid, signal.SIGKILL)
     results.write()
 
 
@@ -215,7 +226,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     for recipe in () if choice.only == "tables" else choice.recipe:
         try:
             train(recipe, choice, results)
-        except SpikedistillError as problem:  # the next recipe may still work
+        except Interrupted as stopped:
+            results.write()
+            print(f"{recipe}: {stopped}; go on with the same command", file=sys.stderr)
+            sys.exit(130)
+        except (SpikedistillError, RuntimeError, OSError) as problem:  # the next may still work
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
             results.row(recipe)["problem"] = str(problem)
             results.write()
             print(f"{recipe}: {problem}", file=sys.stderr)
@@ -223,6 +240,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         measure(name, choice, results)
     print(choice.out.with_suffix(".md").read_text(encoding="utf-8"))
     print(f"{(time.perf_counter() - begun) / 60:.1f} minutes; results: {choice.out}")
+    if any("problem" in row for row in results.found["rows"]):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from torch import nn
 
 from spikedistill.functional.compiled import compiling
 from spikedistill.recipes import files
+from spikedistill.training.interrupt import Interrupted
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 Get = Callable[[str], ModuleType]
@@ -221,6 +223,9 @@ def test_a_schedule_shortened_to_fit(module: Get) -> None:
         assert (settings.epochs, settings.milestones) == (24, (15, 18, 21))
     assert "phases.student.training.milestones=[1, 2]" in budget.shortened(shorter, 2)
     assert "phases.teacher.training.warmup=0.2" in budget.shortened(load("digits-sastc"), 3)
+    uneven = load("cifar10-sastc", ["phases.teacher.training.epochs=120"])
+    shorter = load("cifar10-sastc", budget.shortened(uneven, 24))
+    assert [shorter.settings(phase).epochs for phase in shorter.phases] == [12, 24]
 
 
 def test_a_large_batch_has_a_larger_rate(module: Get) -> None:
@@ -268,4 +273,29 @@ def test_a_training_in_a_budget_goes_on_where_it_stopped(
     assert row["trainings"]["teacher"] == half["trainings"]["teacher"]  # not trained again
     assert "| digits-sastc | - |" in out.with_suffix(".md").read_text("utf-8")
     monkeypatch.setattr(gpu, "start", None)
+    shutil.rmtree(out.with_suffix(""))  # only the JSON came along
     gpu.main(arguments)  # finished: nothing is done again
+    assert json.loads(out.read_text("utf-8"))["rows"][0]["accuracy"] == row["accuracy"]
+
+
+@pytest.mark.parametrize("fault", ["memory", "user"])
+def test_a_recipe_that_fails_leaves_the_others_their_turn_and_a_user_ends_all(
+    module: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    gpu, out, tried = module("gpu"), tmp_path / "gpu.json", list[str]()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+    def train(recipe: str, *_: object) -> None:
+        tried.append(recipe)
+        raise Interrupted("stopped") if fault == "user" else RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(gpu, "train", train)
+    words = ["--device", "cpu", "--only", "train", "--recipe", "a", "--recipe", "b"]
+    with pytest.raises(SystemExit) as ended:
+        gpu.main([str(out), *words])
+    rows = json.loads(out.read_text("utf-8"))["rows"]
+    if fault == "user":
+        assert (ended.value.code, tried, rows) == (130, ["a"], [])
+    else:
+        assert (ended.value.code, tried) == (1, ["a", "b"])
+        assert [row["problem"] for row in rows] == ["CUDA out of memory"] * 2

@@ -54,6 +54,21 @@ def test_with_the_data_everything_is_built() -> None:
         dry_run(wrong)
 
 
+def test_what_a_run_would_refuse_gets_no_estimate() -> None:
+    words = ("phases.student.compare={}", "data.train_limit=10", "training.batch_size=64")
+    with pytest.raises(SpikedistillError, match=r"student: 10 .* do not fill one batch of 64"):
+        dry_run(files.load("digits-sastc", words))
+
+
+def test_damaged_data_are_not_missing_data(tmp_path: Path) -> None:
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    for name in [*(f"data_batch_{n}.bin" for n in range(1, 6)), "test_batch.bin"]:
+        (folder / name).write_bytes(b"short")
+    with pytest.raises(SpikedistillError, match="is damaged: it has 5 bytes"):
+        dry_run(files.load("cifar10-sastc", ALONE), tmp_path)
+
+
 def test_data_that_only_their_files_know_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(SpikedistillError, match="holds 0 classes"):
         dry_run(files.load("digits-sastc", ["data={name: imagefolder}"]), tmp_path)

@@ -26,7 +26,7 @@ def command(
     ),
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a run that was stopped, bit for bit; finished trainings are not repeated."""
+    """Go on with a stopped run, on a CPU bit for bit; finished trainings are not repeated."""
     from spikedistill.recipes.run import resume
     from spikedistill.training.progress import Live, Silent
 

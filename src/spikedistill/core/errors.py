@@ -10,6 +10,10 @@ class SpikedistillError(ValueError):
     """An error that the user can act on; the command line prints its sentence and no traceback."""
 
 
+class MissingDataError(SpikedistillError):
+    """Files of a data set are not where they were looked for."""
+
+
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """`did you mean 'x'?` where something close is known, else the list of what is known.
 

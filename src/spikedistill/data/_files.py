@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.errors import MissingDataError, SpikedistillError
 
 VARIABLE = "SPIKEDISTILL_DATA"
 
@@ -95,9 +95,9 @@ class Folder:
             self.strange.append(file)
         return content
 
-    def missing(self, file: OfficialFile) -> SpikedistillError:
+    def missing(self, file: OfficialFile) -> MissingDataError:
         """The error for a file that is not in the folder."""
-        return SpikedistillError(
+        return MissingDataError(
             f"{self.title} is incomplete: {file.name} was looked for in {self.path} and is not "
             f"there; expected are {file.size:,} bytes with md5 {file.md5}. "
             f"It comes from {self.origin}."
@@ -137,7 +137,7 @@ def find_form(root: Path, forms: Sequence[Form], *, title: str, origin: str) -> 
     which file is missing.
 
     Raises:
-        SpikedistillError: if no form has a folder; says what was looked for and where it comes
+        MissingDataError: if no form has a folder; says what was looked for and where it comes
             from.
     """
     there: list[tuple[Folder, Form]] = []
@@ -151,7 +151,7 @@ def find_form(root: Path, forms: Sequence[Form], *, title: str, origin: str) -> 
             return folder, form
     if there:
         return there[0]
-    raise SpikedistillError(_nothing_there(root, forms, title, origin))
+    raise MissingDataError(_nothing_there(root, forms, title, origin))
 
 
 def _nothing_there(root: Path, forms: Sequence[Form], title: str, origin: str) -> str:

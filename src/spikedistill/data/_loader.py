@@ -99,6 +99,7 @@ class Loader:
             )
         self.device = torch.device("cpu")
         """Where the batches are made."""
+        self.augmented_on: torch.device | None = None
         if device is not None:
             self.keep_on(torch.device(device))
 
@@ -113,9 +114,10 @@ class Loader:
 
         Returns:
             Whether batches are made there: not where samples come from a torch `Dataset`, nor
-            where the images are too many, and then everything stays as it is.
+            where the images are too many. Samples of a `Dataset` are only augmented there.
         """
         if not isinstance(self.split, Split):
+            self.augmented_on = device
             return False
         if device.type == "cuda" and self.split.images.nbytes > share * available(device):
             return False
@@ -143,6 +145,8 @@ class Loader:
             range(start, len(self)), indices, inputs, strict=True
         ):
             if self.augment is not None:
+                if self.augmented_on is not None:
+                    images, targets = images.to(self.augmented_on), targets.to(self.augmented_on)
                 generator = seeded("augment", self.seed, epoch, step, self.rank)
                 images, targets = self.augment(images, targets, generator)
             if images.ndim == 4:

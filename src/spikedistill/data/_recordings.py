@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.errors import MissingDataError, SpikedistillError
 from spikedistill.data._events import Events, Unsorted
 from spikedistill.data._files import VARIABLE
 from spikedistill.data._frame_cache import FrameCache
@@ -138,13 +138,13 @@ def found_folder(root: Path, names: Sequence[str], inside: str, title: str, orig
     """The folder of a data set below `root`, or `root` itself, known by what lies inside.
 
     Raises:
-        SpikedistillError: if there is none; says what was looked for and where it comes from.
+        MissingDataError: if there is none; says what was looked for and where it comes from.
     """
     for folder in (*(root / name for name in names), root):
         if (folder / inside).exists():
             return folder
     looked = " or ".join(str(root / name / inside) for name in names)
-    raise SpikedistillError(
+    raise MissingDataError(
         f"{title} was not found: looked for {looked}. It comes from {origin}. Unpack it there, or "
         f"say where it lies with --data-dir or the environment variable {VARIABLE}."
     )

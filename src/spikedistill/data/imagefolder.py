@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.errors import MissingDataError, SpikedistillError
 from spikedistill.data._dataset import Source
 from spikedistill.data._images import as_image
 from spikedistill.data._known import FOLDERS
@@ -117,7 +117,7 @@ def _classes(train: Path) -> tuple[str, ...]:
     folders = train.iterdir() if train.is_dir() else ()
     found = tuple(sorted(path.name for path in folders if path.is_dir()))
     if len(found) < 2:
-        raise SpikedistillError(
+        raise (SpikedistillError if found else MissingDataError)(
             f"{train} holds {len(found)} classes: expected are at least two folders of images, "
             f"{train}/<class>/*.png; say where train/ lies with the option root"
         )

@@ -79,7 +79,7 @@ Packed = Tensor | Again | Narrow
 
 def pack(tensor: Tensor) -> Packed:
     """What is kept in place of a tensor."""
-    if tensor.dtype == torch.int64 and tensor.numel() > FEW:
+    if tensor.dtype == torch.int64 and tensor.numel() > FEW and tensor.device.type == "cpu":
         low, high = (int(end) for end in tensor.aminmax())
         for dtype in (torch.uint8, torch.int16, torch.int32):
             if torch.iinfo(dtype).min <= low and high <= torch.iinfo(dtype).max:
@@ -91,7 +91,7 @@ def pack(tensor: Tensor) -> Packed:
 
 
 FEW = 1000
-"""So many whole numbers are not worth a look."""
+"""So many whole numbers are not worth a look; on a GPU a look would have to wait for it."""
 
 
 def unpack(kept: Packed) -> Tensor:

@@ -203,7 +203,7 @@ class Workshop:
         if options.get("thresholds") == "data":
             options["thresholds"] = self.images if self.trained else 1.0
         return spiking_twin(
-            self.network(entry.name),
+            self.network(entry.name).cpu(),  # where the images are; it may have been trained
             parts.make_activation(entry.activation),
             weights=entry.weights or "copied",  # type: ignore[arg-type]
             **options,
@@ -219,7 +219,8 @@ class Workshop:
         taps = declared_taps(network)
         if self.images is None or any(tap.startswith("stage") for tap in taps):
             return
-        found = default_stages(network, self.images)
+        device = next((one.device for one in network.parameters()), self.images.device)
+        found = default_stages(network, self.images.to(device))
         inner, prefix = network, ""
         if isinstance(network, Normalized):
             inner, prefix = network.network, "network."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.errors import MissingDataError, SpikedistillError
 from spikedistill.data import DataSet
 from spikedistill.data._known import known
 from spikedistill.recipes import run
@@ -49,7 +49,7 @@ def _there(recipe: Recipe, data_dir: Path | str | None) -> tuple[DataSet | None,
     data, missing = None, []
     try:
         data = build_data(recipe.data, data_dir, recipe.seed)
-    except SpikedistillError as error:
+    except MissingDataError as error:
         if recipe.data.kind != "name" or known(recipe.data.name, recipe.data.options) is None:
             raise
         missing.append(str(error))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
 from spikedistill.data import DataSet, Loader, augmentation
 from spikedistill.data._dataset import length
@@ -189,10 +190,20 @@ class Planner:
         }
 
     def steps(self, settings: Settings, cell: Cell) -> int:
-        """Steps of an epoch, at least one."""
+        """Steps of an epoch.
+
+        Raises:
+            SpikedistillError: if there is not a single one.
+        """
         self.work(cell)
         whole, rest = divmod(self.sizes.train, settings.batch_size)
-        return max(whole + (rest > 0 and not self.full_batches[cell.name]), 1)
+        steps = whole + (rest > 0 and not self.full_batches[cell.name])
+        if not steps:
+            raise SpikedistillError(
+                f"{cell.name}: {self.sizes.train} training images do not fill one batch of "
+                f"{settings.batch_size}: use a smaller batch_size, or more data"
+            )
+        return steps
 
     def _section(self, done: Work, name: str, ceilings: Ceilings | None) -> dict[str, Any]:
         chosen = list(done.select(name))

@@ -14,6 +14,7 @@ from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.data import Encoder, Loader, direct
 from spikedistill.metrics.accuracy import AccuracyOverTime
 from spikedistill.metrics.firing import FiringMeter, LayerFiring, firing_warnings, mean_rate
+from spikedistill.training.precision import full_float32
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Evaluation:
         }
 
 
+@full_float32()
 def evaluate(
     network: nn.Module,
     loader: Loader,

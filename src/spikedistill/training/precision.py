@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import torch
+
+
+@contextmanager
+def full_float32() -> Generator[None]:
+    """No TF32 in the convolutions of a GPU: float32 is float32 for the duration of a block."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def resolve(precision: str, device: torch.device) -> torch.dtype:

@@ -27,7 +27,7 @@ from spikedistill.training.evaluate import evaluate
 from spikedistill.training.interrupt import Interrupted, Stop, stop_requests
 from spikedistill.training.meter import Meter
 from spikedistill.training.optim import build_optimizer, learning_rate
-from spikedistill.training.precision import resolve
+from spikedistill.training.precision import full_float32, resolve
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
 from spikedistill.training.settings import Settings
@@ -174,6 +174,7 @@ class _Training:
         self.distiller.load_state_dict(state.distiller, strict=False)
         return state
 
+    @full_float32()
     def run(self, title: str, stop: Stop) -> Fitted:
         """Every epoch and every step."""
         state, steps = self.state, len(self.train)
