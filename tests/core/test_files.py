@@ -21,6 +21,11 @@ def test_writes_under_another_name_and_makes_folders(tmp_path: Path) -> None:
     assert not seen[0].exists()
 
 
+def test_a_folder_is_not_written_over(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="is a folder, and a file should be written"):
+        put(tmp_path, lambda path: None)
+
+
 def test_a_failure_leaves_what_was_there_and_no_rest(tmp_path: Path) -> None:
     target = tmp_path / "b.txt"
     target.write_text("before")

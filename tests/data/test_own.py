@@ -35,6 +35,18 @@ def unlabelled(): return TensorDataset(torch.rand(20, 1, 4, 4), torch.arange(20)
 def wrong(): return {"training": Shapes(3)}
 def number(): return 7
 def stream(): return Stream()
+class Listed(Dataset):
+    def __init__(self, samples): self.samples = samples
+    def __len__(self): return len(self.samples)
+    def __getitem__(self, i): return self.samples[i]
+def nothing(): return Shapes(0)
+def dicts(): return Listed([{"image": torch.zeros(1, 4, 4), "label": 0}] * 9)
+def alone(): return TensorDataset(torch.rand(9, 1, 4, 4))
+def flat(): return TensorDataset(torch.rand(9, 4, 4), torch.arange(9))
+def holes(): return TensorDataset(torch.full((9, 1, 4, 4), torch.nan), torch.arange(9))
+def floats(): return TensorDataset(torch.rand(9, 1, 4, 4), torch.full((9,), 0.5))
+def shares(): return TensorDataset(torch.rand(30, 1, 4, 4), torch.eye(5).repeat(6, 1))
+def bright(): return TensorDataset(255 * torch.rand(30, 1, 4, 4), torch.arange(30) % 3)
 value = 3
 """
 
@@ -59,6 +71,17 @@ def test_samples_may_be_frames():
     # uniform from 0 to 2: mean 1, deviation 2 / sqrt(12), for each of the two channels
     assert data.mean == pytest.approx((1, 1), abs=0.05)
     assert data.std == pytest.approx((0.577, 0.577), abs=0.05)
+
+
+@pytest.mark.usefixtures("here")
+def test_what_people_should_know_of_their_data_is_said():
+    cut, whole = own("one", count=50), own("pair")
+    assert "has no test split: a tenth of its 50 samples is held out" in cut.notes[0]
+    assert whole.notes == () and own("three").notes == ()
+    assert any("values up to 2" in note for note in own("bright").notes)
+    assert own("shares").classes == tuple("01234")
+    assert cut.hashes == own("one", count=50).hashes != own("one", count=51).hashes
+    assert set(whole.hashes) == {"train", "test"}
 
 
 @pytest.mark.usefixtures("here")
@@ -111,6 +134,13 @@ def test_a_finished_data_set_passes_through(monkeypatch):
         ("their_data:wrong", "returned a mapping with"),
         ("their_data:number", "returned int as train"),
         ("their_data:stream", "Stream has no length"),
+        ("their_data:nothing", "returned 0 samples as train"),
+        ("their_data:dicts", "is a mapping with image, label; expected is a pair"),
+        ("their_data:alone", "is a tuple of 1; expected is a pair"),
+        ("their_data:flat", r"has an image of shape \(4, 4\); expected is \[C, H, W\]"),
+        ("their_data:holes", "an image with values that are not finite"),
+        ("their_data:floats", "has the label 0.5; expected is the number of a class"),
+        ("no_such_module:x", "start the command in the folder that holds no_such_module.py"),
     ],
 )
 def test_bad_factories_get_sentences(call, sentence):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
 from spikedistill.core.claim import claimed
@@ -125,6 +125,25 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     assert [row["accuracy"] for row in resume(folder)["rows"]] == [
         row["accuracy"] for row in done[1]["rows"]
     ]
+
+
+def test_a_run_does_not_go_on_with_another_teacher_or_other_data(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, 9)  # the first step of the first student
+        with pytest.raises(Interrupted):
+            start(quick("training.epochs=2"), folder)
+    weights = folder / "cells/teacher/model.safetensors"
+    before = weights.read_bytes()
+    save_file({name: 1.3 * value for name, value in load_file(weights).items()}, weights)
+    with pytest.raises(SpikedistillError, match="its teacher has other weights than when it began"):
+        resume(folder)
+    weights.write_bytes(before)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (name,) = manifest["data"]
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"data": {name: "md5:0"}}))
+    with pytest.raises(SpikedistillError, match="its data have changed since it began"):
+        resume(folder)
 
 
 def test_a_finished_cell_is_not_trained_again(

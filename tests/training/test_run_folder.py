@@ -27,10 +27,44 @@ def test_a_folder_that_holds_a_run_is_refused_or_replaced(tmp_path):
     folder.create({"name": "x"}, {})
     with pytest.raises(SpikedistillError, match=r"already holds a run; go on with it by .* resume"):
         folder.create({"name": "y"}, {})
-    folder.write_text("old", "old")
+    folder.cell("a").create({"name": "a"}, {})
+    folder.write_text("result.json", "{}")
     folder.create({"name": "y"}, {}, replace=True)
     assert folder.config() == {"name": "y"}
-    assert not (tmp_path / "old").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "manifest.json"]
+
+
+def test_only_a_run_is_thrown_away_and_nothing_beside_it(tmp_path):
+    folder = RunFolder(tmp_path)
+    (tmp_path / "config.yaml").write_text("db: x")
+    for replace in (False, True):
+        with pytest.raises(SpikedistillError, match=r"a config\.yaml that no run wrote"):
+            folder.create({"name": "y"}, {}, replace=replace)
+    (tmp_path / "config.yaml").unlink()
+    folder.create({"name": "x"}, {})
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(SpikedistillError, match=r"not only a run but also \.git, thesis\.txt, so"):
+        folder.create({"name": "y"}, {}, replace=True)
+    assert folder.config() == {"name": "x"} and (tmp_path / "thesis.txt").exists()
+
+
+def test_a_run_does_not_go_on_with_other_data_or_another_teacher(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create({}, {"data": {"train": "md5:1", "test": "md5:2"}, "teacher": "abc"})
+    folder.refuse_changes({"train": "md5:1", "test": "md5:2"}, "abc")
+    folder.refuse_changes({})  # nothing is known of them now
+    with pytest.raises(SpikedistillError, match=r"its data have changed since it began \(test\)"):
+        folder.refuse_changes({"train": "md5:1", "test": "md5:3"})
+    with pytest.raises(SpikedistillError, match="its teacher has other weights"):
+        folder.refuse_changes({}, "abd")
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "a: [", "\xff"])
+def test_a_damaged_recipe_is_named(tmp_path, text):
+    (tmp_path / "config.yaml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(SpikedistillError, match=r"config\.yaml cannot be read: .*; put it back"):
+        RunFolder(tmp_path).config()
 
 
 def test_a_failing_write_keeps_what_was_there(tmp_path):

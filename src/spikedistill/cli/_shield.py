@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 import traceback
@@ -28,11 +29,17 @@ def shielded(command: Command) -> Command:
 
     @functools.wraps(command)
     def guarded(*args: Any, **options: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal without µ shows ? instead
+                stream.reconfigure(errors="replace")
         try:
             return command(*args, **options)
         except KeyboardInterrupt:
             say("Stopped.")
             raise typer.Exit(STOPPED) from None
+        except BrokenPipeError:  # who reads our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
         except (ValueError, OSError) as error:
             if os.environ.get("SPIKEDISTILL_DEBUG", "0") != "0" or not _ours(error):
                 raise

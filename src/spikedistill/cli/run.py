@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -92,10 +93,11 @@ def show_result(result: Mapping[str, Any], folder: Path, as_json: bool) -> None:
     for name, text in files.items():
         out.print(f"  {name:<18} {text}", highlight=False)
     out.print("\nNext:", highlight=False)
+    place = shlex.quote(str(folder))
     for line in (
-        f"spikedistill report {folder}",
-        f"spikedistill evaluate {folder}",
-        f"spikedistill cite {folder}",
+        f"spikedistill report {place}",
+        f"spikedistill evaluate {place}",
+        f"spikedistill cite {place}",
         "spikedistill list recipes",
     ):
         out.print(f"  {line}", highlight=False)

@@ -75,9 +75,11 @@ def _module(name: str, call: str) -> Any:
         missing = error.name or name
         if name == missing or name.startswith(f"{missing}."):
             beside = [path.stem for path in Path(here).glob("*.py")]
+            hint = f"{suggest(missing, beside)}; " if beside else ""
             raise SpikedistillError(
                 f"{call!r} cannot be found: there is no module {missing!r} in {here} or among the "
-                f"installed packages; {suggest(missing, beside)}"
+                f"installed packages; {hint}start the command in the folder that holds "
+                f"{missing}.py, or name that folder in PYTHONPATH"
             ) from error
         raise SpikedistillError(
             f"{call!r} cannot be imported: it needs the package {missing!r}, which is not installed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,10 @@ def put(target: Path, save: Callable[[Path], object]) -> Path:
 
     Folders are made. If anything fails, what stood at `target` before is untouched.
     """
+    if target.is_dir():
+        raise IsADirectoryError(
+            errno.EISDIR, "is a folder, and a file should be written", str(target)
+        )
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,10 +41,85 @@ def own_data(call: str, options: Mapping[str, Any], seed: int) -> Source | DataS
     if isinstance(made, DataSet | Source):
         return made
     parts = _parts(call, made)
+    splits = {name: parts[name] for name in _PARTS if parts.get(name) is not None}
+    for name, split in splits.items():
+        _check(call, name, split)
     train = parts["train"]
     classes = _classes(train, parts.get("classes"))
     mean, std = _statistics(train, parts, seed)
-    return Source(call, train, parts.get("test"), classes, mean, std, parts.get("valid"))
+    return Source(
+        call,
+        train,
+        parts.get("test"),
+        classes,
+        mean,
+        std,
+        parts.get("valid"),
+        hashes={name: _fingerprint(split) for name, split in splits.items()},
+        notes=_notes(call, train, "test" in splits),
+    )
+
+
+def _check(call: str, name: str, split: Samples) -> None:
+    """Refuse a split whose first sample is no (image, label)."""
+    if not length(split):
+        raise SpikedistillError(f"data {call} returned 0 samples as {name}, and some are needed")
+    if isinstance(split, Split):
+        return
+    sample = split[0]
+    where = f"the first sample of {name} of data {call}"
+    if not isinstance(sample, tuple | list) or len(sample) < 2:
+        raise SpikedistillError(
+            f"{where} is {_kind(sample)}; expected is a pair (image, label): wrap the data set in "
+            "one that returns such pairs"
+        )
+    image, label = as_image(sample[0]), torch.as_tensor(sample[1])
+    if image.dim() not in (3, 4):
+        raise SpikedistillError(
+            f"{where} has an image of shape {tuple(image.shape)}; expected is [C, H, W], also for "
+            "one channel, or [T, C, H, W] for frames"
+        )
+    if not bool(image.isfinite().all()):
+        raise SpikedistillError(f"{where} has an image with values that are not finite")
+    soft = label.dim() == 1 and label.is_floating_point()
+    if not soft and (label.numel() != 1 or label.is_floating_point()):
+        raise SpikedistillError(
+            f"{where} has the label {label.tolist()!r}; expected is the number of a class, a whole "
+            "number from 0 on, or a share for each class"
+        )
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"a mapping with {', '.join(map(str, value))}"
+    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple) else "")
+
+
+def _fingerprint(split: Samples) -> str:
+    """What can be known of a split without reading it: all of images in memory, else labels."""
+    labels = labels_of(split)
+    digest = hashlib.md5(str(length(split)).encode(), usedforsecurity=False)
+    for value in (split.images if isinstance(split, Split) else None, labels):
+        if value is not None:
+            digest.update(value.cpu().contiguous().numpy().tobytes())
+    return f"md5:{digest.hexdigest()}"
+
+
+def _notes(call: str, train: Samples, tested: bool) -> tuple[str, ...]:
+    notes: list[str] = []
+    if not tested:
+        notes.append(
+            f"data {call} has no test split: a tenth of its {length(train):,} samples is held out "
+            "as one; return (train, test) to test on data of your own."
+        )
+    if not isinstance(train, Split):
+        image = as_image(train[0][0])
+        if image.dim() == 3 and float(image.max()) > 16:
+            notes.append(
+                f"data {call} has images with values up to {float(image.max()):.0f}; networks "
+                "train best on uint8 images, or floats from 0 to 1."
+            )
+    return tuple(notes)
 
 
 def _parts(call: str, made: Any) -> dict[str, Any]:
@@ -80,6 +156,9 @@ def _classes(train: Samples, given: Sequence[str] | int | None) -> tuple[str, ..
     labels = labels_of(train)
     if labels is None:
         assert not isinstance(train, Split)  # a Split knows its labels
+        first = torch.as_tensor(train[0][1])
+        if first.dim() == 1:
+            return tuple(map(str, range(len(first))))
         labels = torch.tensor([int(train[i][1]) for i in range(length(train))])
     return tuple(map(str, range(int(labels.max()) + 1)))
 

@@ -76,8 +76,9 @@ def _loss(name: str, known: Mapping[str, LossEntry]) -> LossEntry:
     if name in known:
         return known[name]
     if name not in parts.losses():
+        there = dict.fromkeys([*known, *parts.losses()])
         raise SpikedistillError(
-            f"there is no loss {name!r}; {suggest(name, [*known, *parts.losses()])}. Losses are "
+            f"there is no loss {name!r}; {suggest(name, there)}. Losses are "
             "joined by '+', as in losses=cross_entropy+logit_kd"
         )
     return replace(read_loss(name))

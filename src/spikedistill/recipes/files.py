@@ -64,7 +64,13 @@ def read(name: str) -> dict[str, Any]:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    mapping = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SpikedistillError(
+            f"{path} is not UTF-8 text (its byte {error.start:,} cannot be); save it as UTF-8"
+        ) from error
+    mapping = read_yaml(text, str(path))
     if not isinstance(mapping, Mapping):
         raise SpikedistillError(f"{path} is no recipe: it holds no mapping of names to values")
     return dict(mapping)

@@ -11,7 +11,22 @@ from spikedistill.core.errors import SpikedistillError
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: `off` and `no` are words, `1e-3` is a number."""
+    """YAML as people mean it: `off` and `no` are words, `1e-3` is a number, no key comes twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping whose keys are all different.
+
+        Raises:
+            yaml.constructor.ConstructorError: if they are not.
+        """
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for number, key in enumerate(keys):
+            if key in keys[:number]:
+                mark = node.value[number][0].start_mark
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands here for the second time", mark
+                )
+        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -43,7 +58,10 @@ def read_yaml(text: str, source: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise SpikedistillError(f"{source}{where}: this is not YAML: {problem}") from error
+        what = "this is not YAML"
+        if isinstance(error, yaml.constructor.ConstructorError):
+            what = "this is more than plain values, or contradicts itself"
+        raise SpikedistillError(f"{source}{where}: {what}: {problem}") from error
     finally:
         if loader is not None:
             loader.dispose()

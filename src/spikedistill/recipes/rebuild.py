@@ -56,8 +56,24 @@ class Saved:
         return int(self.card["timesteps"])
 
     def data(self, data_dir: Path | str | None = None) -> DataSet:
-        """The data that it was trained on, split as they were then."""
-        return build_data(read_data(self.card["data"]), data_dir, self.card["seed"])
+        """The data that it was trained on, split as they were then.
+
+        Args:
+            data_dir: where data sets lie; default where they lay for the run.
+        """
+        where = data_dir or self._known_place()
+        return build_data(read_data(self.card["data"]), where, self.card["seed"])
+
+    def _known_place(self) -> str | None:
+        """What the manifest of the run says, of which this may be one training."""
+        for folder in (self.path.parent, self.path.parent.parent.parent):
+            try:
+                manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+                found = manifest["data_dir"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            return found if isinstance(found, str) and Path(found).is_dir() else None
+        return None
 
 
 def rebuild(path: Path | str, given: nn.Module | None = None) -> Saved:

@@ -86,9 +86,8 @@ def start(
 
 def _same(folder: RunFolder, recipe: Recipe) -> bool:
     """Whether a folder holds an unfinished run of this very recipe."""
-    if not (folder / "config.yaml").exists() or folder.result() is not None:
-        return False
-    return parse(folder.config()).plain() == recipe.plain()
+    begun = (folder / "config.yaml").exists() and folder.result() is None
+    return begun and parse(folder.config()).plain() == recipe.plain()
 
 
 def resume(
@@ -158,6 +157,7 @@ class _Run:
 
     def all(self) -> dict[str, Any]:
         """Every cell that is not finished, then the table and the pictures."""
+        self.folder.refuse_changes(self.data.hashes)
         self.meet_teachers()
         for cell in cells(self.recipe):
             self.rows.append(self.one(cell))
@@ -306,7 +306,9 @@ class _Run:
         if self.learned is not None:
             ready.objective.adopt(self.learned)
         main = machine().is_main_process
-        if main and not (folder / checkpoint.NAME).exists():
+        if (folder / checkpoint.NAME).exists():
+            folder.refuse_changes(self.data.hashes, self._teacher_hash(cell, ready))
+        elif main:
             made = manifest(self.recipe.seed, self.data.hashes, self._teacher_hash(cell, ready))
             folder.create(self._cell_config(cell), made, replace=True)
             folder.write_json("model.json", self._card(role.network, role.timesteps))

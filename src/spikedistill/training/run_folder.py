@@ -17,6 +17,11 @@ from spikedistill.core.claim import claimed
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.files import put
 
+_OWN = ("config.yaml", "manifest.json", "metrics.jsonl", "model.json", "result.json",
+        "teachers.json", "checkpoint.pt", "*.safetensors", "curves.png", "result.png",
+        "report.html", "cells", "examined", ".*.part")  # fmt: skip
+"""What a run and its report leave in their folder."""
+
 
 class RunFolder:
     """One run: `config.yaml`, `manifest.json`, `metrics.jsonl`, `result.json`, models, checkpoint.
@@ -40,17 +45,66 @@ class RunFolder:
         """Make the folder and write what the run will be.
 
         Raises:
-            SpikedistillError: if a run is already there and `replace` is not given.
+            SpikedistillError: if a run is already there and `replace` is not given, or what is
+                there is no run, or not only a run.
         """
-        if (self / "config.yaml").exists() and not replace:
-            raise SpikedistillError(
-                f"{self.path} already holds a run; go on with it by `spikedistill resume "
-                f"{self.path}`, choose another place with --out, or throw it away with --replace"
-            )
-        if replace and (self / "config.yaml").exists():
-            shutil.rmtree(self.path)
+        if (self / "config.yaml").exists():
+            if not (self / "manifest.json").exists():
+                raise SpikedistillError(
+                    f"{self.path} holds a config.yaml that no run wrote (there is no manifest.json "
+                    "beside it); choose another place with --out"
+                )
+            if not replace:
+                raise SpikedistillError(
+                    f"{self.path} already holds a run; go on with it by `spikedistill resume "
+                    f"{self.path}`, choose another place with --out, or throw it away with "
+                    "--replace (from Python: out=, or exist='replace')"
+                )
+            self._clear()
         self.write_yaml("config.yaml", config)
         self.write_json("manifest.json", manifest)
+
+    def _clear(self) -> None:
+        """Throw away the run, and nothing else.
+
+        Raises:
+            SpikedistillError: if anything else lies in the folder; then nothing is thrown away.
+        """
+        there = sorted(self.path.iterdir())
+        foreign = [path.name for path in there if not any(map(path.match, _OWN))]
+        if foreign:
+            more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+            raise SpikedistillError(
+                f"{self.path} holds not only a run but also {', '.join(foreign[:3])}{more}, so it "
+                "is not thrown away; move these elsewhere, or choose another place with --out"
+            )
+        for path in there:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def refuse_changes(self, data: Mapping[str, str], teacher: str | None = None) -> None:
+        """Refuse to go on with a run whose data or teacher are others now.
+
+        Args:
+            data: hashes by name, as they are now.
+            teacher: hash of the teacher's weights, as they are now; None: not asked.
+
+        Raises:
+            SpikedistillError: if one differs from what the run began with.
+        """
+        began = self.manifest()
+        known = began.get("data") or {}
+        changed = sorted(name for name in known if data.get(name, known[name]) != known[name])
+        what = f"its data have changed since it began ({', '.join(changed)})" if changed else ""
+        if teacher and began.get("teacher") not in (None, teacher):
+            what = "its teacher has other weights than when it began"
+        if what:
+            raise SpikedistillError(
+                f"{self.path} cannot go on: {what}, and what it would reach would be of both; put "
+                "back what was there, or run the recipe in another folder"
+            )
 
     @contextmanager
     def alone(self, holder: bool = True) -> Generator[None]:
@@ -151,7 +205,10 @@ class RunFolder:
                 "`spikedistill run RECIPE`"
             )
         with _readable(path):
-            return yaml.safe_load(path.read_text(encoding="utf-8"))
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError("it holds no recipe")
+            return found
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self / name
@@ -166,6 +223,6 @@ def _readable(path: Path) -> Generator[None]:
         yield
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SpikedistillError(
-            f"{path} cannot be read: {error}; put it back from a copy, or delete the folder and "
+            f"{path} cannot be read: {' '.join(str(error).split())}; put it back from a copy, or delete the folder and "
             "train again"
         ) from error

@@ -59,6 +59,10 @@ class Settings:
         for name in ("lr",):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay must be 0 or more, not {self.weight_decay}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be from 0 to below 1, not {self.momentum}")
         if self.schedule == "step" and not self.milestones:
             raise ValueError("schedule: step needs milestones, for example [150, 180, 210]")
         if self.compile == "model" and self.checkpoint == "stage":
