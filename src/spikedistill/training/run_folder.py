@@ -222,7 +222,8 @@ def _readable(path: Path) -> Generator[None]:
     try:
         yield
     except (OSError, ValueError, yaml.YAMLError) as error:
+        what = " ".join(str(error).split())
         raise SpikedistillError(
-            f"{path} cannot be read: {' '.join(str(error).split())}; put it back from a copy, or delete the folder and "
+            f"{path} cannot be read: {what}; put it back from a copy, or delete the folder and "
             "train again"
         ) from error
