@@ -306,11 +306,9 @@ class _Run:
         if self.learned is not None:
             ready.objective.adopt(self.learned)
         main = machine().is_main_process
-        if (folder / checkpoint.NAME).exists():
-            folder.refuse_changes(self.data.hashes, self._teacher_hash(cell, ready))
-        elif main:
+        if main:
             made = manifest(self.recipe.seed, self.data.hashes, self._teacher_hash(cell, ready))
-            folder.create(self._cell_config(cell), made, replace=True)
+            folder.begin(self._cell_config(cell), made, (folder / checkpoint.NAME).exists())
             folder.write_json("model.json", self._card(role.network, role.timesteps))
         distiller = build_distiller(
             phase.roles, ready.networks, ready.objective, self.recipe.encoder

@@ -64,6 +64,17 @@ class RunFolder:
         self.write_yaml("config.yaml", config)
         self.write_json("manifest.json", manifest)
 
+    def begin(self, config: Mapping[str, Any], manifest: Mapping[str, Any], going_on: bool) -> None:
+        """Make the folder of a training afresh, or see that it can go on.
+
+        Raises:
+            SpikedistillError: if it cannot: see `refuse_changes`.
+        """
+        if going_on:
+            self.refuse_changes(manifest["data"], manifest["teacher"])
+        else:
+            self.create(config, manifest, replace=True)
+
     def _clear(self) -> None:
         """Throw away the run, and nothing else.
 
