@@ -64,7 +64,7 @@ def fitted(name: str, words: Sequence[str], seconds: float, folder: Path, steps:
     """
     recipe = settled(load(name, words))
     run = _Run(recipe, RunFolder(folder), None, Silent())
-    whole = max(recipe.settings(phase).epochs for phase in recipe.phases)
+    whole = _longest(recipe)
     taken, epoch = {}, 0.0
     for cell in cells(recipe):
         taken[cell.name], length = measured(run, cell, steps)
@@ -78,7 +78,7 @@ def shortened(recipe: Recipe, epochs: int) -> list[str]:
 
     Milestones that would fall together (on a run of few epochs) are kept once.
     """
-    words, most = [], max(recipe.settings(phase).epochs for phase in recipe.phases)
+    words, most = [], _longest(recipe)
     for phase in recipe.phases:
         settings, place = recipe.settings(phase), f"phases.{phase.name}.training"
         own = max(1, round(epochs * settings.epochs / most))
@@ -90,6 +90,11 @@ def shortened(recipe: Recipe, epochs: int) -> list[str]:
         if settings.warmup:
             words.append(f"{place}.warmup={round(share * settings.warmup, 3)}")
     return words
+
+
+def _longest(recipe: Recipe) -> int:
+    """Epochs of its longest phase."""
+    return max(recipe.settings(phase).epochs for phase in recipe.phases)
 
 
 def measured(run: _Run, cell: Cell, steps: int) -> tuple[float, int]:

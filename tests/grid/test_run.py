@@ -141,27 +141,27 @@ def test_a_cell_that_cannot_be_trained_is_told_and_the_others_go_on(points, tmp_
     assert [point.key for point in again.missing([broken, points[1]])] == [broken.key]
 
 
-def test_what_stops_every_cell_is_said_once(points, tmp_path, monkeypatch):
+def failing(monkeypatch, error):
+    """Let every training end with this error; the recipes that were tried."""
     tried = []
 
     def fail(recipe, *_args, **_options):
         tried.append(recipe)
-        raise SpikedistillError("the disk is full")
+        raise error
 
     monkeypatch.setattr(grid_run, "start", fail)
+    return tried
+
+
+def test_what_stops_every_cell_is_said_once(points, tmp_path, monkeypatch):
+    tried = failing(monkeypatch, SpikedistillError("the disk is full"))
     three = [Point({"n": n}, changed(points[0].recipe, seed=n)) for n in range(3)]
     (failed,) = Grid(tmp_path, Store(tmp_path / "cells")).run(three)
     assert failed == "0, seed 0; 1, seed 1: the disk is full" and len(tried) == 2
 
 
 def test_a_user_who_stops_it_stops_all_of_it(points, tmp_path, monkeypatch):
-    tried = []
-
-    def stopped(recipe, *_args, **_options):
-        tried.append(recipe)
-        raise Interrupted("stopped after epoch 1")
-
-    monkeypatch.setattr(grid_run, "start", stopped)
+    tried = failing(monkeypatch, Interrupted("stopped after epoch 1"))
     with pytest.raises(Interrupted):
         Grid(tmp_path, Store(tmp_path / "cells")).run(points)
     assert len(tried) == 1

@@ -9,7 +9,7 @@ from typing import Any
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.grid.figures import CLEAR, Spread
 from spikedistill.grid.points import Point, alone, seeded
-from spikedistill.grid.summary import Group, against, energy_uj, groups, pooled
+from spikedistill.grid.summary import Group, against, energy_uj, groups, pooled, visible
 from spikedistill.recipes import parts
 from spikedistill.recipes.cells import cells
 from spikedistill.recipes.entries import LossEntry, read_loss
@@ -111,8 +111,8 @@ def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]
         "one seed, no spread; energy of an inference by the 45 nm convention"
     )
     across = [_differences(found, spread)] if len(first) > 1 else []
-    seen = [spread.told(max(group.accuracy.count for group in found))] if spread else []
-    return Page("compare", "Comparison", [Table(caption, columns, rows), *seen, *across])
+    told = visible(found, spread)
+    return Page("compare", "Comparison", [Table(caption, columns, rows), *told, *across])
 
 
 def _differences(found: Sequence[Group], spread: Spread | None) -> Table:

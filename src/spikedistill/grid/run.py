@@ -152,7 +152,7 @@ class Grid:
             return
         for other in points:
             there = self.place(other)
-            if other.key == point.key or not _finished(there):
+            if other.key == point.key or not _is_finished(there):
                 continue
             known = there / "teachers.json"
             if known.exists() and _judged_on(other) == _judged_on(point):
@@ -195,7 +195,7 @@ def _each_epoch(point: Point) -> EpochLook | None:
     return lambda distiller, valid: {name: look(distiller, valid) for name, look in wanted.items()}
 
 
-def _finished(run: RunFolder) -> bool:
+def _is_finished(run: RunFolder) -> bool:
     try:
         return run.result() is not None
     except SpikedistillError:  # damaged: nothing to take from it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,11 @@ def groups(cells: Sequence[tuple[Point, dict[str, Any]]]) -> list[Group]:
 def pooled(found: Iterable[Group]) -> Spread | None:
     """The spread of accuracy between seeds, from all groups of a table."""
     return Spread.pooled([group.accuracy for group in found])
+
+
+def visible(found: Collection[Group], spread: Spread | None) -> list[str]:
+    """What a table can tell apart, as a sentence for its page; none where no spread is known."""
+    return [spread.told(max(group.accuracy.count for group in found))] if spread else []
 
 
 def against(group: Group, base: Group | None, spread: Spread | None) -> str:

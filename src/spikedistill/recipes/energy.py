@@ -86,7 +86,7 @@ def energy_of(
 
     Args:
         path: a run folder, one of its cells, or a model file in one.
-        data_dir: where data sets lie.
+        data_dir: where data sets lie; default where they lay for the run.
         timesteps: T; default as it was trained.
         samples: how many test samples; default all.
         batch_size: samples per batch.

@@ -34,6 +34,7 @@ from spikedistill.training.run_folder import RunFolder
 
 IMAGES = 1000
 """Test images that are looked at; and, in whole batches, validation images for attention."""
+MODEL = "model.safetensors"
 NEEDED = {"accuracy", "classes", "confusion", "energy_at", "images", "layers", "maps", "mistakes",
           "operations", "pictures", "spiking", "test_images", "timesteps", "totals"}  # fmt: skip
 """What a look on disk has to say; one that does not is taken again."""
@@ -105,8 +106,8 @@ def _wanted(folder: RunFolder, recipe: Recipe) -> dict[Key, dict[str, Any]]:
         wanted["networks", row["network"]] = {"weights": row["state"]}
     for cell in cells(recipe):
         own = folder.cell(cell.name)
-        if (own / "result.json").exists() and (own / "model.safetensors").exists():
-            names = ("model.safetensors", "objective.safetensors")
+        if all(_there(own)):
+            names = (MODEL, "objective.safetensors")
             there = [own / name for name in names if (own / name).exists()]
             wanted["cells", cell.name] = {"weights": " ".join(map(_digest, there))}
     return wanted
@@ -114,13 +115,17 @@ def _wanted(folder: RunFolder, recipe: Recipe) -> dict[Key, dict[str, Any]]:
 
 def _without_weights(folder: RunFolder, recipe: Recipe) -> list[str]:
     """A sentence for each finished training whose network is gone."""
-    models = [folder.cell(cell.name) / "model.safetensors" for cell in cells(recipe)]
     return [
-        f"{model} is not there: nothing is shown of the inside of {model.parent.name}; "
+        f"{own / MODEL} is not there: nothing is shown of the inside of {own.path.name}; "
         "put it back, or train again in another folder."
-        for model in models
-        if (model.parent / "result.json").exists() and not model.exists()
+        for own in (folder.cell(cell.name) for cell in cells(recipe))
+        if _there(own) == (True, False)
     ]
+
+
+def _there(own: RunFolder) -> tuple[bool, bool]:
+    """Of a training: whether it is finished, and whether its network is there."""
+    return (own / "result.json").exists(), (own / MODEL).exists()
 
 
 def _teachers(folder: RunFolder) -> list[dict[str, Any]]:
@@ -153,8 +158,7 @@ class _Examination:
                     self._given(row)
         for cell in cells(self.run.recipe):
             before = len(self.looks.missing)
-            own = self.folder.cell(cell.name)
-            there, whole = (own / "result.json").exists(), (own / "model.safetensors").exists()
+            there, whole = _there(self.folder.cell(cell.name))
             if there and whole:
                 with self._telling(cell.name), self.run.compiling(cell):
                     self._cell(cell)

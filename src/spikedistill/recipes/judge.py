@@ -121,7 +121,7 @@ def judge_saved(
 
     Args:
         path: a run folder, one of its cells, or a model file in one.
-        data_dir: where data sets lie.
+        data_dir: where data sets lie; default where they lay for the run.
         timesteps: T; default as it was trained.
         split: `test`, `valid` or `train` (without augmentation).
         batch_size: images per batch.

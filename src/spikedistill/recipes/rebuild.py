@@ -17,6 +17,7 @@ from spikedistill.recipes.build import Facts, Workshop, build_data
 from spikedistill.recipes.entries import NetworkEntry, read_data, read_network
 from spikedistill.recipes.schema import Recipe
 from spikedistill.teachers import load_weights
+from spikedistill.training.run_folder import RunFolder
 
 
 def model_card(
@@ -68,9 +69,8 @@ class Saved:
         """What the manifest of the run says, of which this may be one training."""
         for folder in (self.path.parent, self.path.parent.parent.parent):
             try:
-                manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-                found = manifest["data_dir"]
-            except (OSError, ValueError, KeyError, TypeError):
+                found = RunFolder(folder).manifest()["data_dir"]
+            except (SpikedistillError, KeyError, TypeError):
                 continue
             return found if isinstance(found, str) and Path(found).is_dir() else None
         return None

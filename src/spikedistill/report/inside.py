@@ -105,15 +105,18 @@ def maps(told: Told) -> dict[str, Any] | None:
     if 1 < steps <= SUMMED_TO:
         names[SUM] = "sum over time"
     images = first.arrays["examples"]
-    seen_at = {step: _pictures(images, step) for step in {SUM, *names}}
-    addresses = list(dict.fromkeys(address for some in seen_at.values() for address in some))
-    places = {step: [addresses.index(one) + 1 for one in some] for step, some in seen_at.items()}
+    moving = images.ndim == 5
+    frames = images if moving else images[:, None]
+    at = {step: _frame(frames.shape[1], step) for step in (SUM, *names)}
+    used = sorted(set(at.values()))
+    numbers = range(1, len(frames) + 1)
+    places = {step: [used.index(at[step]) * len(frames) + n for n in numbers] for step in at}
     teacher = _teacher_maps(told, there)
     return {
         "names": labels,
-        "addresses": addresses,
+        "addresses": [photo(pixels) for frame in used for pixels in frames[:, frame]],
         "small": images.shape[-1] <= PLAIN,
-        "moving": images.ndim == 5,
+        "moving": moving,
         "frames": [
             {
                 "name": name,
@@ -130,11 +133,9 @@ def maps(told: Told) -> dict[str, Any] | None:
     }
 
 
-def _pictures(images: np.ndarray, step: int) -> list[str]:
-    """What the networks saw at a step: one image at every step, or the frame of that step."""
-    if images.ndim == 5:  # the last one is the mean frame
-        images = images[:, SUM if step == SUM else min(step, images.shape[1] - 2)]
-    return [photo(pixels) for pixels in images]
+def _frame(count: int, step: int) -> int:
+    """Which of the frames networks saw at a step; the last is their mean, a still image has one."""
+    return count - 1 if step == SUM else min(step, max(count - 2, 0))
 
 
 def _map_row(row: Mapping[str, Any], seen: Examined, step: int) -> dict[str, Any]:

@@ -43,14 +43,13 @@ def points(recipe: Recipe, seeds: int) -> list[Point]:
 
 
 def _sets(parts: Terms) -> dict[str, Any]:
+    left_out = {
+        "without SASTC": parts.plain,
+        f"without {parts.plain_name[2:]}": (*parts.labels, parts.core),
+    }
     return {
         WHOLE: parts.whole,
-        **({"without SASTC": parts.plain} if parts.answers else {}),
-        **(
-            {f"without {parts.plain_name[2:]}": (*parts.labels, parts.core)}
-            if parts.answers
-            else {}
-        ),
+        **(left_out if parts.answers else {}),
         "labels only": parts.labels,
         **{name: parts.with_core(**options) for name, options in OPTIONS.items()},
     }

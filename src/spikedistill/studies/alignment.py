@@ -13,7 +13,7 @@ from typing import Any
 
 from spikedistill.grid.figures import CLEAR, Figure, Spread
 from spikedistill.grid.points import Look, Point, seeded
-from spikedistill.grid.summary import Group, against, groups, pooled
+from spikedistill.grid.summary import Group, against, groups, pooled, visible
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_lines, plot_maps
 from spikedistill.report.page import Page, Picture, Table
@@ -26,10 +26,10 @@ WEIGHTS = ("own", "diagonal", "uniform")
 
 def points(recipe: Recipe, seeds: int) -> list[Point]:
     """The three ways to weigh layer pairs, for each seed, looked at after every epoch."""
+    validated(recipe, "alignment")
     found = []
     look = Look(each_epoch=alignment)
     for one in seeded(recipe, seeds):
-        validated(one, "alignment")
         parts = terms(one, "alignment")
         ways = {
             LAYERWISE: parts.with_core(attention="diagonal"),
@@ -48,10 +48,7 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     found = {group.labels["attention"]: group for group in groups(cells)}
     made = Page("alignment", "Alignment of student and teacher layers")
     spread = pooled(found.values())
-    made.parts.append(_final(found, spread))
-    if spread is not None:
-        made.parts.append(spread.told(max(group.accuracy.count for group in found.values())))
-    made.parts.append(_epochs(found))
+    made.parts += [_final(found, spread), *visible(found.values(), spread), _epochs(found)]
     if found:
         lines = {
             name: [

@@ -8,7 +8,7 @@ from typing import Any
 
 from spikedistill.grid.figures import CLEAR, difference
 from spikedistill.grid.points import Point, changed, seeded
-from spikedistill.grid.summary import groups, pooled
+from spikedistill.grid.summary import groups, pooled, visible
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_lines
 from spikedistill.report.page import Page, Picture, Table
@@ -55,8 +55,7 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
         Table(f"What the noise costs, in points ({CLEAR})",
               ("student", *columns[1:]), lost),
     ]  # fmt: skip
-    if spread is not None:
-        made.parts.append(spread.told(max(group.accuracy.count for group in found.values())))
+    made.parts += visible(found.values(), spread)
     if cells:
         made.parts.append(_teacher(cells[0][0].recipe))
     lines = {

@@ -22,9 +22,9 @@ STEPS = (1, 2, 3, 4, 6, 7)
 
 def points(recipe: Recipe, seeds: int) -> list[Point]:
     """The student of the recipe, all its losses, with every number of steps, for each seed."""
+    validated(recipe, "timesteps")
     found = []
     for one in seeded(recipe, seeds):
-        validated(one, "timesteps")
         for steps in STEPS:
             parts = terms(_with_steps(one, steps), "timesteps")
             looks = {"early_exit": Look(afterwards=early_exit), "stopped": Look(afterwards=stopped)}
