@@ -15,6 +15,7 @@ import pytest
         ("models", {"digits", "resnet19", "bottleneck211", "wrn16_2"}),
         ("data", {"digits", "cifar10", "fashion-mnist"}),
         ("recipes", {"digits-sastc", "fashion-sastc", "cifar10-small-sastc", "cifar100-sastc"}),
+        ("blocks", {"recipe", "training", "losses"}),
         ("studies", {"alignment", "timesteps"}),
     ],
 )

@@ -24,3 +24,17 @@ def test_one_name_of_several_things(spike: Any) -> None:
 def test_a_recipe_is_shown_as_it_is_written(spike: Any) -> None:
     out = spike("show", "cifar100-sastc").out
     assert "base: cifar10-sastc" in out and "79.40" in out
+
+
+def test_a_block_of_a_recipe(spike: Any) -> None:
+    out = spike("show", "training").out
+    assert "- warmup: epochs over which" in out
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines()]
+    assert ["milestones", "()", "tuple[int, ...]"] in rows and ["lr", "0.1", "float"] in rows
+
+
+def test_presets_say_what_they_set(spike: Any) -> None:
+    (item,) = json.loads(spike("show", "lif", "--json").out)
+    assert item["presets"]["sastc"] == "the defaults"
+    assert item["presets"]["tdbn"].startswith("tau 1.333, surrogate Rectangle(width=1.0)")
+    assert "spikformer_attention" in spike("show", "lif").out

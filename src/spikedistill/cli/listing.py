@@ -16,11 +16,12 @@ EXAMPLE = "spikedistill list methods"
 @shielded
 def command(
     what: Annotated[
-        str, typer.Argument(help="methods, neurons, layers, models, data, recipes or studies.")
+        str,
+        typer.Argument(help="methods, neurons, layers, models, data, recipes, blocks or studies."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
 ) -> None:
-    """List methods, neurons, layers, models, data sets, recipes or studies, a line for each."""
+    """List methods, neurons, layers, models, data sets, recipes, their blocks or studies."""
     from spikedistill import studies
     from spikedistill.core.errors import suggest
     from spikedistill.recipes.shelves import SHELVES, Item

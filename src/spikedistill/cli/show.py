@@ -15,16 +15,20 @@ EXAMPLE = "spikedistill show sastc"
 
 @shielded
 def command(
-    name: Annotated[str, typer.Argument(help="A method, neuron, layer, model, data set, recipe.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A method, neuron, layer, model, data set, recipe or block of one."),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Show a method, neuron, layer, model, data set or recipe: what it does and its options."""
+    """Show a method, neuron, layer, model, data set, recipe or block of one: options and what they do."""
     from spikedistill.recipes.shelves import find
 
     items = find(name)
     if as_json:
         print(json.dumps([item.plain() for item in items], indent=2))
         return
+    from rich.markup import escape
     from rich.table import Table
 
     out = console()
@@ -34,7 +38,12 @@ def command(
         if item.options:
             table = Table("option", "default", "takes", title="Options", title_justify="left")
             for option in item.options:
-                table.add_row(option.name, option.default, option.takes)
+                table.add_row(option.name, escape(option.default), escape(option.takes))
+            out.print(table)
+        if item.presets:
+            table = Table("preset", "sets", title="Presets", title_justify="left")
+            for preset in item.presets.items():
+                table.add_row(*map(escape, preset))
             out.print(table)
         if item.reference is not None:
             out.print(f"{item.reference.title}. {item.reference.short}. {item.reference.link}",

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from types import ModuleType
 from typing import Any
 
@@ -16,8 +16,10 @@ from spikedistill.core.catalogue import names
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.reference import Reference
 from spikedistill.recipes import files
+from spikedistill.recipes.blocks import BLOCKS
 from spikedistill.recipes.entries import read_loss
 from spikedistill.recipes.options import parameters
+from spikedistill.training.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Item:
     text: str
     """Its page."""
     options: tuple[Option, ...] = ()
+    presets: Mapping[str, str] = field(default_factory=dict)
+    """Name -> what it sets."""
     reference: Reference | None = None
 
     @property
@@ -63,6 +67,8 @@ def _options(function: Callable[..., Any], skip: tuple[str, ...]) -> tuple[Optio
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return repr(float(f"{value:.4g}"))
     return value.__name__ if inspect.isroutine(value) or inspect.isclass(value) else repr(value)
 
 
@@ -83,9 +89,17 @@ def _catalogue(package: ModuleType, kind: str, skip: tuple[str, ...]) -> list[It
         module = importlib.import_module(made.__module__)
         page = [_doc(module), *([_doc(made)] if kind == "neuron" else [])]
         reference = getattr(made, "reference", None)
-        text = "\n\n".join(page)
-        found.append(Item(kind, name, text, _options(made, ("self", *skip)), reference))
+        text, options = "\n\n".join(page), _options(made, ("self", *skip))
+        found.append(Item(kind, name, text, options, _presets(made), reference))
     return found
+
+
+def _presets(made: Any) -> dict[str, str]:
+    return {
+        name: ", ".join(f"{option} {_short(value)}" for option, value in changes.items())
+        or "the defaults"
+        for name, changes in getattr(made, "presets", {}).items()
+    }
 
 
 def _methods() -> list[Item]:
@@ -138,6 +152,13 @@ def _recipes() -> list[Item]:
     return found
 
 
+def _blocks() -> list[Item]:
+    return [
+        Item("block of a recipe", name, text, _options(Settings, ()) if name == "training" else ())
+        for name, text in BLOCKS.items()
+    ]
+
+
 SHELVES: Mapping[str, Callable[[], list[Item]]] = {
     "methods": _methods,
     "neurons": _neurons,
@@ -145,6 +166,7 @@ SHELVES: Mapping[str, Callable[[], list[Item]]] = {
     "models": _models,
     "data": _data,
     "recipes": _recipes,
+    "blocks": _blocks,
 }
 
 

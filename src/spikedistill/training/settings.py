@@ -8,44 +8,55 @@ from typing import Any, ClassVar, Literal
 
 @dataclass(frozen=True)
 class Settings:
-    """Budget, optimiser and schedule of one phase. Defaults suit a small spiking network."""
+    """Budget, optimiser and schedule of a phase. Defaults suit a small spiking network.
+
+    **Keys:**
+    - epochs: how often every training image is seen.
+    - batch_size: samples of a step.
+    - optimizer: SGD or AdamW.
+    - lr: the learning rate after warm-up.
+    - momentum: of SGD; AdamW takes it as its first beta.
+    - nesterov: of SGD.
+    - weight_decay: factor.
+    - decay: where: `weights`: not on norms, biases and single numbers; `all`: on everything, as
+      SASTC's code.
+    - schedule: of the learning rate: `cosine` to zero, `step`, or `constant`.
+    - warmup: epochs over which the learning rate rises linearly from zero.
+    - milestones: epochs at which the `step` schedule multiplies the learning rate by `gamma`.
+    - gamma: see there.
+    - clip: largest norm of the gradient of all parameters together.
+    - ema: decay of a moving average of the weights, which is then what is evaluated and kept.
+    - precision: `fp32`, `bf16` (autocast), or `auto`: bf16 where this machine computes it faster.
+    - compile: what the compiler gets: the loops of the `neurons`, the whole `model` that learns
+      (minutes before the first step), or nothing (`off`).
+    - checkpoint: what is not kept for the backward pass but computed again in it, with the same
+      result: `spikes` of compiled neurons; `stage`: all but the inputs of the blocks, for a second
+      forward pass; `off`.
+    - workers: processes that load samples of data sets that do not fit in memory.
+    - save_every: seconds between checkpoints within an epoch.
+    """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     epochs: int = 30
     batch_size: int = 128
-    """Samples per process and step."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: float = 0.1
     momentum: float = 0.9
-    """SGD momentum; AdamW takes it as its first beta."""
     nesterov: bool = False
     weight_decay: float = 5e-4
     decay: Literal["weights", "all"] = "weights"
-    """`weights`: not on norms, biases and single numbers; `all`: on everything, as SASTC's code."""
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     warmup: float = 0.0
-    """Epochs over which the learning rate rises linearly from zero."""
     milestones: tuple[int, ...] = ()
-    """Epochs at which the `step` schedule multiplies the learning rate by `gamma`."""
     gamma: float = 0.1
     clip: float | None = None
-    """Largest norm of the gradient of all parameters together."""
     ema: float | None = None
-    """Decay of a moving average of the weights, which is then what is evaluated and kept."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 autocast where this machine computes it faster."""
     compile: Literal["neurons", "model", "off"] = "neurons"
-    """What the compiler gets: the loops of the neurons, or whole networks that learn (minutes
-    before the first step), of which it decides itself what to keep for the backward pass."""
     checkpoint: Literal["off", "spikes", "stage"] = "spikes"
-    """What is not kept for the backward pass but computed again in it, with the same result.
-    `spikes`: the spikes of compiled neurons. `stage`: all but little more than the inputs of the
-    blocks of the stages of networks that learn, for a second forward pass."""
     workers: int = 0
-    """Processes that load samples of data sets that do not fit in memory."""
     save_every: float = 120.0
-    """Seconds between checkpoints within an epoch."""
 
     @property
     def fires_again(self) -> bool:
