@@ -21,7 +21,7 @@ def command(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Show a method, neuron, layer, model, data set, recipe or block of one: options and what they do."""
+    """Show a method, neuron, layer, model, data set, recipe or block: what it does, its options."""
     from spikedistill.recipes.shelves import find
 
     items = find(name)
