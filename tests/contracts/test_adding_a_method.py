@@ -15,12 +15,14 @@ import yaml
 
 from spikedistill import methods
 from spikedistill.core.catalogue import find, names
+from spikedistill.recipes import parts
+from spikedistill.recipes.entries import read_loss
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "similarity_preserving"
 PAGE = (ROOT / "docs/adding-a-method.md").read_text("utf-8")
 SOURCE, TEST = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-(RECIPE,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+RECIPE, OUTSIDE = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def module_at(path: Path) -> ModuleType:
@@ -71,6 +73,19 @@ def test_the_battery_holds(promise):
     battery = module_at(Path(__file__).parent / "test_methods.py")
     assert NAME in battery.NAMES
     getattr(battery, f"test_{promise}")(NAME)
+
+
+def test_outside_of_the_library_it_is_named_by_module_and_class(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(methods, "__path__", methods.__path__[:-1])
+    try:
+        labels, own = map(read_loss, yaml.safe_load(OUTSIDE)["losses"])
+        kind = parts.loss(own.method)
+    finally:
+        sys.modules.pop(NAME, None)
+    assert (labels.name, own.name, own.weight) == ("cross_entropy", "SimilarityPreserving", 3000.0)
+    assert kind.__module__ == NAME and kind.reference.key == "tung2019similarity"
+    assert read_loss(own.plain()) == own
 
 
 def test_the_recipe_line_names_it():

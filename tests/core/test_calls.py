@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from spikedistill.core.calls import make, resolve
 from spikedistill.core.errors import SpikedistillError
@@ -30,7 +31,22 @@ def test_own_file_in_the_current_directory(own_file: Path) -> None:
 
 
 def test_installed_module() -> None:
-    assert resolve("pathlib:Path") is Path
+    assert resolve("torch.nn:Linear") is torch.nn.Linear
+
+
+def test_a_partial_of_ones_own(own_file: Path) -> None:
+    (own_file / "calls_partly.py").write_text(
+        "import functools, calls_mine\nsmall = functools.partial(calls_mine.network, depth=8)\n"
+    )
+    assert make("calls_partly:small", {"classes": 2}) == (8, 2)
+
+
+@pytest.mark.parametrize(
+    "call", ["os:system", "builtins:exec", "subprocess:run", "functools:partial", "torch:os.system"]
+)
+def test_nothing_of_python_itself_is_called(call: str) -> None:
+    with pytest.raises(SpikedistillError, match="is a part of Python itself"):
+        resolve(call)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,20 @@ def test_a_loss_that_does_not_exist_is_refused(recipe):
         points([recipe], ["cross_entropy+satsc"], 1)
 
 
+def test_a_loss_of_ones_own_keeps_its_options_by_either_name(recipe, tmp_path, monkeypatch):
+    own = "from spikedistill.methods.logit_kd import LogitKD\n\nclass Mine(LogitKD):\n    pass\n"
+    (tmp_path / "compare_mine.py").write_text(own)
+    monkeypatch.syspath_prepend(tmp_path)
+    plain = recipe.plain()
+    plain["phases"][-1]["losses"] = ["cross_entropy", {"compare_mine:Mine": {"weight": 0.5}}]
+    sets = ["Mine", "compare_mine:Mine"]
+    made = points([parse(plain)], sets, 1)
+    assert [point.recipe.phases[-1].losses[-1].weight for point in made] == [0.5, 0.5]
+    assert made[0].key == made[1].key
+    (other,) = points([recipe], ["cross_entropy+compare_mine:Mine"], 1)
+    assert other.recipe.phases[-1].losses[-1].weight == 1.0
+
+
 def test_recipes_of_one_name_are_refused(recipe):
     with pytest.raises(SpikedistillError, match="2 recipes are called 'digits-sastc'"):
         points([recipe, recipe], [], 1)

@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.spec import Spec
 from spikedistill.data import DataSet
-from spikedistill.recipes import files
+from spikedistill.recipes import files, shelves
 from spikedistill.recipes.build import (
     Facts,
     Workshop,
@@ -25,6 +25,7 @@ from spikedistill.recipes.entries import read_loss, read_network
 from spikedistill.recipes.rebuild import rebuild
 from spikedistill.recipes.run import start
 from spikedistill.training.progress import Silent
+from spikedistill.training.run_folder import RunFolder
 
 FACTS = Facts(classes=10, shape=(1, 8, 8), mean=(0.3,), std=(0.4,))
 
@@ -207,6 +208,35 @@ def test_a_users_own_network_and_data(own: Path) -> None:
     saved: Any = rebuild(own / "runs/mine").network
     assert torch.equal(saved.mean, torch.tensor([0.3]))
     assert [type(m).__name__ for m in saved.network.children()].count("LIF") == 2
+
+
+LOSS = """
+from spikedistill.core.loss import Loss
+
+class LogitMSE(Loss):
+    def __init__(self, learner, guide=None, *, centred: bool = False):
+        super().__init__(learner, guide)
+
+    def forward(self, learner, guide, batch):
+        return (learner.outputs.mean(0) - guide.outputs.mean(0)).square().mean()
+"""
+
+
+def test_a_loss_of_ones_own(own: Path) -> None:
+    (own / "myloss.py").write_text(LOSS)
+    text = RECIPE.replace("logit_kd", '"myloss:LogitMSE": {weight: 0.5, centred: true}')
+    (own / "mine.yaml").write_text(text)
+    start(files.load("mine.yaml"))
+    (line,) = (own / "runs/mine/cells/student/metrics.jsonl").read_text().splitlines()[-1:]
+    assert '"LogitMSE": ' in line
+    cited = shelves.references(RunFolder(own / "runs/mine").config())
+    assert [one.key for one in cited] == ["deng2022tet", "hong2025sastc"]
+    (own / "mine.yaml").write_text(text.replace("centred", "centered"))
+    with pytest.raises(SpikedistillError, match=r"LogitMSE\.centered: unknown option; .*'centred'"):
+        files.load("mine.yaml")
+    (own / "myloss.py").unlink()  # what is known of the others is still told
+    __import__("sys").modules.pop("myloss")
+    assert shelves.references(RunFolder(own / "runs/mine").config()) == cited
 
 
 def test_stages_are_found_and_said_where_none_are_named(own: Path) -> None:

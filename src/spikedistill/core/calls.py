@@ -19,11 +19,12 @@ def resolve(call: str) -> Callable[..., Any]:
     user's own `mynet.py` is found.
 
     Raises:
-        SpikedistillError: if the text has another form, or the module or the name does not exist.
+        SpikedistillError: if the text has another form, the module or the name does not exist, or
+            it is a part of Python (`os:system` in a recipe that somebody handed over).
 
     Example:
-        >>> resolve("collections:OrderedDict")
-        <class 'collections.OrderedDict'>
+        >>> resolve("torch.nn:Linear")
+        <class 'torch.nn.modules.linear.Linear'>
     """
     module_name, colon, name = call.partition(":")
     if not (module_name and colon and name):
@@ -44,7 +45,19 @@ def resolve(call: str) -> Callable[..., Any]:
         raise SpikedistillError(
             f"{call!r} names a {type(found).__name__}; it must name a function or class to call"
         )
+    home = _home(found)
+    if home.partition(".")[0] in sys.stdlib_module_names:
+        raise SpikedistillError(
+            f"{call!r} is a part of Python itself ({home}), which makes neither networks nor data "
+            "nor losses; name something of your own, or of a package"
+        )
     return found
+
+
+def _home(found: Any) -> str:
+    """Where a function or class was written; empty for other things that can be called."""
+    written = inspect.isroutine(found) or inspect.isclass(found)
+    return str(getattr(found, "__module__", None) or "") if written else ""
 
 
 def make(call: str, options: Mapping[str, Any]) -> Any:

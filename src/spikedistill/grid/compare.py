@@ -73,9 +73,10 @@ def _loss(name: str, known: Mapping[str, LossEntry]) -> LossEntry:
     Raises:
         SpikedistillError: if there is no such method.
     """
-    if name in known:
-        return known[name]
-    if name not in parts.losses():
+    named = known.get(parts.term_name(name))
+    if named is not None and name in (named.name, named.method):
+        return named
+    if ":" not in name and name not in parts.losses():
         there = dict.fromkeys([*known, *parts.losses()])
         raise SpikedistillError(
             f"there is no loss {name!r}; {suggest(name, there)}. Losses are "

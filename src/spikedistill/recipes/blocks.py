@@ -28,7 +28,10 @@ RECIPE = """One experiment: data, networks, and one or more phases of training.
 
 Any value can be changed on the command line, a list entry by its number, name or method:
 `spikedistill run digits-sastc training.epochs=5 phases.student.losses.sastc.weight=50`. The values
-are YAML. What is wrong is told with its path before anything is computed."""
+are YAML. What is wrong is told with its path before anything is computed.
+
+`call:` and losses of your own name code, which is run: take recipes and run folders only from people
+whose code you would run."""
 
 DATA = """Which data, and how much of it: a name, or a mapping.
 
@@ -93,8 +96,9 @@ PHASES = """A training: roles, a weighted sum of losses, a budget.
 
 LOSSES = """One term of what is minimised: a method's name, or one with its options.
 
-`cross_entropy`, or `sastc: {weight: 100.0}`. The options of a method stand beside these keys;
-`spikedistill list methods`.
+`cross_entropy`, or `sastc: {weight: 100.0}` (`spikedistill list methods`); or one of your own,
+`"mymodule:MyLoss": {weight: 2.0}`, the module in the working folder or installed. The options of a
+method stand beside these keys.
 
 **Keys:**
 - name: of the term, where a method stands twice.

@@ -288,7 +288,7 @@ def build_objective(losses: Sequence[LossEntry], specs: Mapping[str, Spec], seed
     """
     terms = []
     for entry in losses:
-        method = parts.losses()[entry.method]
+        method = parts.loss(entry.method)
         guide = None if entry.guide is None else specs[entry.guide]
         try:
             with seeded(seed, "loss", entry.name):

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from spikedistill import data, models
 from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.loss import Loss
 from spikedistill.core.schedule import Schedule
 from spikedistill.data._label_noise import check_label_noise
 from spikedistill.models.twin import spiking_twin
@@ -84,7 +85,7 @@ class LossEntry:
         """As a recipe writes it."""
         own: dict[str, Any] = {} if self.name == self.method else {"name": self.name}
         own |= {"weight": _plain(self.weight), "learner": self.learner}
-        if self.guide != "teacher" and parts.losses()[self.method].uses_guide:
+        if self.guide != "teacher" and parts.loss(self.method).uses_guide:
             own["guide"] = self.guide
         own |= {} if self.detach else {"detach": False}
         return {self.method: own | {name: _plain(one) for name, one in self.options.items()}}
@@ -290,10 +291,12 @@ def read_loss(given: Any) -> LossEntry:
         text = "a loss is a method's name, or one with its options, as in `sastc: {weight: 100}`"
         throw([Fault((), f"{text}, not {say(given)}")])
     method, raw = split
-    if method not in parts.losses():
-        throw([Fault((), f"there is no method {method!r}; {suggest(method, parts.losses())}")])
     try:
-        return _read_term(method, raw)
+        kind = parts.loss(method)
+    except SpikedistillError as error:
+        throw([Fault((), str(error))])
+    try:
+        return _read_term(method, kind, raw)
     except ValidationError as error:
         throw(Fault((method, *fault.path), fault.sentence) for fault in from_pydantic(error))
 
@@ -301,21 +304,18 @@ def read_loss(given: Any) -> LossEntry:
 TERM_KEYS = ("name", "weight", "learner", "guide", "detach")
 
 
-def _read_term(method: str, raw: Any) -> LossEntry:
+def _read_term(method: str, kind: type[Loss], raw: Any) -> LossEntry:
     block = _Block(raw, "the options of a method")
-    uses_guide = parts.losses()[method].uses_guide
     guide = block.rest.get("guide", "teacher")
     own = {
-        "name": block.take("name", _TEXT, method),
+        "name": block.take("name", _TEXT, parts.term_name(method)),
         "weight": _take_weight(block),
         "learner": block.take("learner", _TEXT, "student"),
-        "guide": block.take("guide", _TEXT, "teacher") if guide and uses_guide else None,
+        "guide": block.take("guide", _TEXT, "teacher") if guide and kind.uses_guide else None,
         "detach": block.take("detach", _SWITCH, True),
     }
     block.rest.pop("guide", None)
-    options, faults = checked(
-        parts.losses()[method], block.rest, skip=("learner", "guide"), also=TERM_KEYS
-    )
+    options, faults = checked(kind, block.rest, skip=("learner", "guide"), also=TERM_KEYS)
     block.faults += faults
     block.end()
     return LossEntry(method, options=options, **own)

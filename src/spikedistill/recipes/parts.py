@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -9,7 +11,9 @@ from typing import Any
 from torch import nn
 
 from spikedistill import methods, neurons
+from spikedistill.core.calls import resolve
 from spikedistill.core.catalogue import find, names
+from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.factory import Activation, NormFactory
 from spikedistill.core.loss import Loss
 from spikedistill.layers.batch_norm import batch_norm
@@ -30,6 +34,30 @@ def _batch_norm() -> NormFactory:
 def losses() -> dict[str, type[Loss]]:
     """Method name -> its class."""
     return {name: find(methods, name) for name in names(methods)}
+
+
+def loss(name: str) -> type[Loss]:
+    """A method of the catalogue, or one of a user's own as `module:Class`.
+
+    Raises:
+        SpikedistillError: if there is none, or what is named is not a method.
+    """
+    if ":" in name:
+        found: Any = resolve(name)
+        if not (inspect.isclass(found) and issubclass(found, Loss)):
+            raise SpikedistillError(
+                f"{name!r} is no method: a method is a class that derives from "
+                "spikedistill.core.loss.Loss"
+            )
+        return found
+    if name not in losses():
+        raise SpikedistillError(f"there is no method {name!r}; {suggest(name, losses())}")
+    return losses()[name]
+
+
+def term_name(name: str) -> str:
+    """What a term of that method is called where nobody says otherwise: `KD` for `mine:Own.KD`."""
+    return re.split("[.:]", name)[-1]
 
 
 @cache

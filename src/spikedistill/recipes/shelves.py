@@ -15,10 +15,9 @@ from spikedistill.core.catalogue import find as find_class
 from spikedistill.core.catalogue import names
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.reference import Reference
-from spikedistill.recipes import files
+from spikedistill.recipes import files, parts
 from spikedistill.recipes.blocks import BLOCKS
-from spikedistill.recipes.entries import read_loss
-from spikedistill.recipes.options import parameters
+from spikedistill.recipes.options import parameters, split_choice
 from spikedistill.training.settings import Settings
 
 
@@ -190,6 +189,18 @@ def references(config: Mapping[str, Any]) -> list[Reference]:
     for phase in config.get("phases", []):
         for losses in (phase["losses"], *phase.get("compare", {}).values()):
             for loss in losses:
-                reference = find_class(methods, read_loss(loss).method).reference  # type: ignore
-                found[reference.key] = reference
+                reference = _reference(loss)
+                if reference is not None:
+                    found[reference.key] = reference
     return list(found.values())
+
+
+def _reference(loss: Any) -> Reference | None:
+    """None for a method of a user's own that has none, or that cannot be found from here."""
+    name, _ = split_choice(loss) or ("", None)
+    try:
+        return getattr(parts.loss(name), "reference", None)
+    except SpikedistillError:
+        if ":" not in name:
+            raise
+        return None
