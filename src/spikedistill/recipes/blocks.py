@@ -30,8 +30,8 @@ Any value can be changed on the command line, a list entry by its number, name o
 `spikedistill run digits-sastc training.epochs=5 phases.student.losses.sastc.weight=50`. The values
 are YAML. What is wrong is told with its path before anything is computed.
 
-`call:` and losses of your own name code, which is run: take recipes and run folders only from people
-whose code you would run."""
+`call:` and losses of your own name code, which is run: take recipes and run folders only from
+people whose code you would run."""
 
 DATA = """Which data, and how much of it: a name, or a mapping.
 
