@@ -13,6 +13,7 @@ def show(found: Mapping[str, Any]) -> None:
     """A row for each training, then what the hours stand on and what was not found."""
     from rich.table import Table
 
+    from spikedistill.cli._tables import draw
     from spikedistill.report.table import compact
 
     table = Table(title="what would be trained")
@@ -34,7 +35,7 @@ def show(found: Mapping[str, Any]) -> None:
             gpu_hours(row["seconds"]["total"]),
         )
     out = console()
-    out.print(table)
+    draw(out, table)
     for line in (*estimates(found), *_where_from(found)):
         out.print(line, highlight=False, markup=False)
 

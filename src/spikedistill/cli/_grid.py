@@ -117,6 +117,7 @@ def _show(page: Page, folder: Path, left: int) -> None:
     from rich.markup import escape
     from rich.table import Table as Drawn
 
+    from spikedistill.cli._tables import draw
     from spikedistill.report.page import Picture, Table
 
     out = console()
@@ -135,7 +136,7 @@ def _show(page: Page, folder: Path, left: int) -> None:
             cells = map(escape, row)
             drawn.add_row(*(map(_bold, cells) if out.is_terminal else cells))  # a file shows **x**
         assert isinstance(part, Table)
-        out.print(drawn)
+        draw(out, drawn)
     if left:
         cells = "1 cell is" if left == 1 else f"{left} cells are"
         out.print(f"\n{cells} missing; the same command goes on.")

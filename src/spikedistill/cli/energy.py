@@ -54,11 +54,12 @@ def command(
     if as_json:
         print(text)
         return
+    from spikedistill.cli._tables import draw
     from spikedistill.report.energy import layer_table, total_table
 
     screen = console()
-    screen.print(layer_table(found, preset))
-    screen.print(total_table(found))
+    draw(screen, layer_table(found, preset))
+    draw(screen, total_table(found))
     for sentence in found["sentences"]:
         screen.print(sentence, highlight=False, markup=False)
     if out is not None:

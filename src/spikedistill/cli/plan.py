@@ -49,11 +49,12 @@ def command(
 
 
 def _show(found: Mapping[str, Any]) -> None:
+    from spikedistill.cli._tables import draw
     from spikedistill.report.table import duration
 
     out = console()
-    out.print(_trainings(found))
-    out.print(_parts(found["cells"][-1]))
+    draw(out, _trainings(found))
+    draw(out, _parts(found["cells"][-1]))
     sizes = found["data"]
     lines = [
         f"data: {sizes['name']}, {sizes['train']:,} images to train on, {sizes['valid']:,} to "

@@ -78,10 +78,11 @@ def show_result(result: Mapping[str, Any], folder: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"run": str(folder), **result}, indent=2))
         return
+    from spikedistill.cli._tables import draw
     from spikedistill.report.table import result_table
 
     out = console()
-    out.print(result_table(result))
+    draw(out, result_table(result))
     files = {
         "result.png": "the table as a picture",
         "curves.png": "how the trainings went",
