@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from torch import nn
 
+from spikedistill.data import DataSet, data_set
 from spikedistill.recipes import rebuild as module
+from spikedistill.recipes.entries import DataEntry
 from spikedistill.recipes.rebuild import Saved
 
 CARD = {"data": {"name": "mnist", "valid": 100}, "seed": 3}
@@ -19,7 +21,14 @@ CARD = {"data": {"name": "mnist", "valid": 100}, "seed": 3}
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every place where data were asked for."""
     places: list[Any] = []
-    monkeypatch.setattr(module, "build_data", lambda entry, where, seed: places.append(where))
+    found = data_set("digits", train_limit=20)
+
+    def build(entry: DataEntry, where: Any, seed: int) -> DataSet:
+        assert (entry.name, entry.valid, seed) == ("mnist", 100, 3)
+        places.append(where)
+        return found
+
+    monkeypatch.setattr(module, "build_data", build)
     return places
 
 
