@@ -42,6 +42,8 @@ def plot_lines(
     if level is not None:
         axis.axhline(level, color="0.4", linestyle="--", linewidth=1)
     axis.set(xlabel=x, ylabel=y, title=title)
+    if all(float(point[0]).is_integer() for points in series.values() for point in points):
+        axis.xaxis.get_major_locator().set_params(integer=True)  # no half epochs
     if len(series) > 1:
         axis.legend(fontsize=8)
     figure.savefig(path, format="png", dpi=130)
