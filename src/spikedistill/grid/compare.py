@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from spikedistill.core.errors import SpikedistillError, suggest
@@ -82,7 +81,7 @@ def _loss(name: str, known: Mapping[str, LossEntry]) -> LossEntry:
             f"there is no loss {name!r}; {suggest(name, there)}. Losses are "
             "joined by '+', as in losses=cross_entropy+logit_kd"
         )
-    return replace(read_loss(name))
+    return read_loss(name)
 
 
 def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]) -> Page:
