@@ -7,23 +7,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from spikedistill.build.cells import Cell, cells, settled
+from spikedistill.build.experiment import Experiment
+from spikedistill.core.machine import machine
 from spikedistill.core.trace import Batch
 from spikedistill.functional.recall import fired_again
-from spikedistill.recipes.build import build_distiller
-from spikedistill.recipes.cells import Cell, cells, settled
+from spikedistill.planning.plan import DTYPES
 from spikedistill.recipes.files import load
-from spikedistill.recipes.judge import machine
-from spikedistill.recipes.plan import DTYPES
-from spikedistill.recipes.run import _Run
 from spikedistill.recipes.schema import Recipe
 from spikedistill.training.optim import build_optimizer
-from spikedistill.training.progress import Silent
-from spikedistill.training.run_folder import RunFolder
 
 WARM, TIMED = 5, 20
 """Steps of a training that do not count, and steps that do."""
@@ -52,22 +48,21 @@ class Fit:
         return cls(**{**plain, "overrides": tuple(plain["overrides"])})
 
 
-def fitted(name: str, words: Sequence[str], seconds: float, folder: Path, steps: int) -> Fit:
+def fitted(name: str, words: Sequence[str], seconds: float, steps: int) -> Fit:
     """The overrides with which a recipe, its teacher included, takes about so many seconds.
 
     Args:
         name: of the recipe.
         words: overrides that hold in any case (batch size, rates).
         seconds: the budget.
-        folder: for the run on which steps are measured; nothing is written to it.
         steps: how many steps of each training are timed.
     """
     recipe = settled(load(name, words))
-    run = _Run(recipe, RunFolder(folder), None, Silent())
+    experiment = Experiment(recipe)
     whole = _longest(recipe)
     taken, epoch = {}, 0.0
     for cell in cells(recipe):
-        taken[cell.name], length = measured(run, cell, steps)
+        taken[cell.name], length = measured(experiment, cell, steps)
         epoch += taken[cell.name] * length * recipe.settings(cell.phase).epochs / whole
     epochs = max(1, min(whole, math.floor(SHARE * seconds / epoch)))
     return Fit((*words, *shortened(recipe, epochs)), epochs, whole, taken)
@@ -97,14 +92,12 @@ def _longest(recipe: Recipe) -> int:
     return max(recipe.settings(phase).epochs for phase in recipe.phases)
 
 
-def measured(run: _Run, cell: Cell, steps: int) -> tuple[float, int]:
+def measured(experiment: Experiment, cell: Cell, steps: int) -> tuple[float, int]:
     """Seconds of one step of a training, loading included, and the steps of an epoch."""
-    with run.compiling(cell):
-        ready, settings = run.prepare(cell), run.recipe.settings(cell.phase)
+    with experiment.compiling(cell):
+        ready, settings = experiment.prepare(cell), experiment.recipe.settings(cell.phase)
         device = machine().device
-        built = build_distiller(
-            cell.phase.roles, ready.networks, ready.objective, run.recipe.encoder
-        )
+        built = ready.distiller()
         built.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if device.type != "cpu":
             ready.train.keep_on(device, share=0.25)

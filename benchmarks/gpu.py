@@ -28,10 +28,10 @@ from _bench import heading, machine, markdown, replace
 from _budget import TIMED, Fit, fitted
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.planning.devices import DEVICES
+from spikedistill.planning.plan import plan
 from spikedistill.recipes.files import load
-from spikedistill.recipes.plan import plan
-from spikedistill.recipes.run import start
-from spikedistill.training.devices import DEVICES
+from spikedistill.runs.start import start
 from spikedistill.training.interrupt import Interrupted
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
@@ -146,7 +146,7 @@ def train(recipe: str, choice: argparse.Namespace, results: Results) -> None:
     if "fit" not in row:
         words = for_one_gpu(recipe, choice.batch) + choice.set
         seconds = 60 * choice.minutes / len(choice.recipe)
-        fit = fitted(recipe, words, seconds, folder, choice.steps)
+        fit = fitted(recipe, words, seconds, choice.steps)
         row |= {"fit": fit.plain(), "epochs": fit.epochs, "of": fit.of}
     fit = Fit.from_plain(row["fit"])
     chosen = load(recipe, fit.overrides)

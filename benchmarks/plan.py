@@ -21,14 +21,14 @@ from _bench import markdown, options, write
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from spikedistill.build.cells import Cell, cells, settled
 from spikedistill.core.trace import Batch
 from spikedistill.functional import recall
 from spikedistill.functional.compiled import compiling
 from spikedistill.functional.recall import fired_again
-from spikedistill.recipes.cells import Cell, cells, settled
+from spikedistill.planning.ceilings import Ceilings
+from spikedistill.planning.plan import DTYPES, Planner
 from spikedistill.recipes.files import load
-from spikedistill.recipes.plan import DTYPES, Planner
-from spikedistill.training.ceilings import Ceilings
 from spikedistill.training.distiller import Distiller
 from spikedistill.training.optim import build_optimizer
 from spikedistill.training.settings import Settings

@@ -20,15 +20,17 @@ TABLE = """
 functional
 core
 neurons layers projectors taps
-models teachers students methods conversion plasticity explain metrics data
-training export report
+models teachers methods conversion plasticity metrics costs data explain
+training report export tasks
 recipes
+build
+runs analysis planning
 grid
 studies
 cli
 """
 LEVELS = {name: level for level, line in enumerate(TABLE.split("\n")) for name in line.split()}
-CATALOGUES = {"neurons", "layers", "methods", "conversion", "plasticity", "explain"}
+CATALOGUES = {"neurons", "layers", "methods", "conversion", "plasticity", "explain", "tasks"}
 
 
 def module_name(file: Path) -> str:

@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spikedistill.build.saved import load as load
+    from spikedistill.conversion.twin import spiking_twin as spiking_twin
     from spikedistill.core.loss import Loss as Loss
     from spikedistill.core.loss import Needs as Needs
     from spikedistill.core.objective import Objective as Objective
@@ -29,12 +31,10 @@ if TYPE_CHECKING:
     from spikedistill.methods.fitnet import FitNet as FitNet
     from spikedistill.methods.logit_kd import LogitKD as LogitKD
     from spikedistill.methods.sastc import SASTC as SASTC
-    from spikedistill.models.twin import spiking_twin as spiking_twin
     from spikedistill.neurons.integrate_and_fire import IF as IF
     from spikedistill.neurons.lif import LIF as LIF
     from spikedistill.neurons.plif import PLIF as PLIF
-    from spikedistill.recipes.api import distill as distill
-    from spikedistill.recipes.rebuild import load as load
+    from spikedistill.runs.api import distill as distill
     from spikedistill.taps import Tapped as Tapped
     from spikedistill.training.distiller import Distiller as Distiller
     from spikedistill.training.distiller import describe as describe
@@ -54,12 +54,12 @@ _HOMES = {
     "methods.fitnet": ("FitNet",),
     "methods.logit_kd": ("LogitKD",),
     "methods.sastc": ("SASTC",),
-    "models.twin": ("spiking_twin",),
+    "conversion.twin": ("spiking_twin",),
     "neurons.integrate_and_fire": ("IF",),
     "neurons.lif": ("LIF",),
     "neurons.plif": ("PLIF",),
-    "recipes.api": ("distill",),
-    "recipes.rebuild": ("load",),
+    "runs.api": ("distill",),
+    "build.saved": ("load",),
     "taps": ("Tapped",),
     "training.distiller": ("Distiller", "describe"),
 }

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from spikedistill.build.saved import load
 from spikedistill.core.over_time import OverTime
 from spikedistill.data import Loader, data_set
-from spikedistill.recipes.rebuild import load
 from spikedistill.training.evaluate import evaluate
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from spikedistill import models
-from spikedistill.metrics.operations import macs, parameter_count
+from spikedistill.costs.operations import macs, parameter_count
 
 # name -> parameters with 10 classes, GMAC per step at 3x32x32, neuron layers
 TABLE = {

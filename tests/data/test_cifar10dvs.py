@@ -3,15 +3,15 @@ from __future__ import annotations
 import pytest
 import torch
 
+from spikedistill.analysis.evaluate_run import evaluate_run
+from spikedistill.build.saved import load
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.data import data_set
 from spikedistill.data._aedat2 import read
 from spikedistill.data._frames import integrate
 from spikedistill.functional.compiled import compiling
 from spikedistill.recipes import files
-from spikedistill.recipes.judge import judge_saved
-from spikedistill.recipes.rebuild import load
-from spikedistill.recipes.run import start
+from spikedistill.runs.start import start
 
 
 def numbers(samples):
@@ -69,7 +69,7 @@ def test_missing_files_get_sentences(small_cifar10dvs, tmp_path_factory):
 
 SMALL = [
     *("training.epochs=1", "training.batch_size=8", "training.workers=0", "data.train_limit=16"),
-    *("data.size=16", "data.timesteps=3", "networks.teacher.width=0.0625"),
+    *("data.size=16", "data.timesteps=3", "networks.teacher.width=0.125"),
     *("networks.student.width=0.03125", "phases.student.roles.student.timesteps=3"),
     *("training.precision=fp32", "phases.student.compare={}"),
 ]
@@ -79,7 +79,7 @@ def test_the_recipe_runs_small(small_cifar10dvs, tmp_path):
     recipe = files.load("cifar10dvs-sastc", SMALL)
     with compiling(False):
         result = start(recipe, tmp_path / "run", small_cifar10dvs)
-        judged = judge_saved(tmp_path / "run", small_cifar10dvs)
+        judged = evaluate_run(tmp_path / "run", small_cifar10dvs)
     rows = {row["cell"]: row for row in result["rows"]}
     assert [len(row["accuracy"]) for row in result["rows"]] == [1, 3]
     assert judged["accuracy"] == rows["student"]["accuracy"]

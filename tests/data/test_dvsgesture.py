@@ -10,7 +10,7 @@ from spikedistill.data._frames import integrate
 from spikedistill.data.dvsgesture import read_labels
 from spikedistill.functional.compiled import compiling
 from spikedistill.recipes import files
-from spikedistill.recipes.run import start
+from spikedistill.runs.start import start
 
 HEAD = "class,startTime_usec,endTime_usec\n"
 
@@ -105,7 +105,7 @@ def test_text_that_is_none_gets_a_sentence(small_gesture, tmp_path):
 def test_the_recipe_runs_small(small_gesture, tmp_path):
     overrides = [
         *("training.epochs=1", "training.batch_size=8", "training.workers=0"),
-        *("training.precision=fp32", "data.size=16", "networks.teacher.width=0.0625"),
+        *("training.precision=fp32", "data.size=16", "networks.teacher.width=0.125"),
         *("networks.student.width=0.03125", "training.checkpoint=stage", "data.train_limit=16"),
         "phases.student.compare={}",
     ]

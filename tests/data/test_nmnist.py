@@ -4,17 +4,17 @@ import pytest
 import torch
 import yaml
 
+from spikedistill.analysis.evaluate_run import evaluate_run
+from spikedistill.analysis.run_energy import energy_of
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.data import Loader, data_set
 from spikedistill.data._frames import integrate
 from spikedistill.data._nmnist_bin import read
 from spikedistill.functional.compiled import compiling
 from spikedistill.models.digits import digits
-from spikedistill.recipes.api import distill
-from spikedistill.recipes.energy import energy_of
-from spikedistill.recipes.judge import judge_saved
-from spikedistill.recipes.run import start
 from spikedistill.recipes.schema import parse
+from spikedistill.runs.api import distill
+from spikedistill.runs.start import start
 
 
 def test_splits_labels_and_frames(small_nmnist):
@@ -111,8 +111,8 @@ def test_a_twin_learns_from_an_ann_on_every_frame(small_nmnist, tmp_path):
     first = energy["layers"][0]
     assert (first["operation"], first["steps"], first["stem"]) == ("MAC", 3, True)
     with pytest.raises(SpikedistillError, match="have 3 frames and the network was asked for 2"):
-        judge_saved(tmp_path / "run", small_nmnist, timesteps=2)
-    assert judge_saved(tmp_path / "run", small_nmnist, timesteps=1)["timesteps"] == 1
+        evaluate_run(tmp_path / "run", small_nmnist, timesteps=2)
+    assert evaluate_run(tmp_path / "run", small_nmnist, timesteps=1)["timesteps"] == 1
 
 
 def test_distillation_in_one_call(small_nmnist, tmp_path, monkeypatch):

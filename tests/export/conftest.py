@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
+from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.over_time import OverTime
 from spikedistill.functional.compiled import compiling
 from spikedistill.layers.normalized import Normalized
 from spikedistill.layers.tdbn import TDBNFactory
 from spikedistill.models.cifar_resnet import cifar_resnet
 from spikedistill.models.pyramidnet import pyramidnet20
-from spikedistill.models.twin import spiking_twin
 from spikedistill.models.vgg import vgg9
 from spikedistill.models.wide_resnet import wrn
 from spikedistill.neurons.integrate_and_fire import IF

@@ -10,9 +10,9 @@ from torch import nn
 import spikedistill
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
+from spikedistill.costs.synops import SynopsMeter
 from spikedistill.export.channels import PerChannel
 from spikedistill.export.deploy import deploy
-from spikedistill.metrics.synops import SynopsMeter
 from spikedistill.models.cifar_resnet import cifar_resnet
 from spikedistill.neurons.lif import LIF
 from spikedistill.taps import Tapped

@@ -4,10 +4,10 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from spikedistill.conversion.twin import Balanced
 from spikedistill.core.probe import Probe
 from spikedistill.export.follow import follow, untold
 from spikedistill.layers.normalized import Normalized
-from spikedistill.models.twin import Balanced
 from spikedistill.neurons.lif import LIF
 
 

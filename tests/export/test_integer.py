@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.costs.operations import macs_per_layer
 from spikedistill.export import integer
 from spikedistill.export.integer import IntegerLayer, cannot, kernels_work
-from spikedistill.metrics.operations import macs_per_layer
 
 
 def layers() -> list[tuple[nn.Module, torch.Tensor]]:

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
 from spikedistill.export.deploy import Deployed, deploy
 from spikedistill.export.onnx import to_onnx
-from spikedistill.models.twin import spiking_twin
 from spikedistill.neurons.lif import LIF
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from spikedistill.costs.energy import PRESETS
 from spikedistill.grid.figures import Figure, Spread
 from spikedistill.grid.points import Point
 from spikedistill.grid.summary import energy_uj, groups, pooled
-from spikedistill.metrics.energy import PRESETS
 from spikedistill.recipes.files import load
 
 ROW = {"accuracy": [40.0, 50.0], "firing_rate": 0.2, "synops": 2e6, "multiplications": 1e6,

@@ -11,9 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from spikedistill.core.loss import Needs
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
+from spikedistill.costs.operations import macs
 from spikedistill.methods import sastc
 from spikedistill.methods.sastc import SASTC
-from spikedistill.metrics.operations import macs
 from spikedistill.models.resnet import resnet19
 from spikedistill.neurons.lif import LIF
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spikedistill.recipes.build import build_data
+from spikedistill.build.data import build_data
 from spikedistill.recipes.entries import read_data
 from spikedistill.recipes.faults import from_pydantic
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from spikedistill.report.chapter import Chapter
 from spikedistill.report.html import TEMPLATES, page
-from spikedistill.report.overview import Told
-from spikedistill.report.reading import read_run
+from spikedistill.report.read_run import read_run
 
 ATTACK = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
@@ -40,11 +40,11 @@ class Elements(HTMLParser):
 
 
 @pytest.fixture
-def told(make_run: Callable[..., Path], looks: dict[Any, Any]) -> Told:
-    return Told(read_run(make_run()), looks, bibtex="@misc{hong2025sastc,\n}")
+def told(make_run: Callable[..., Path], looks: dict[Any, Any]) -> Chapter:
+    return Chapter(read_run(make_run()), looks, bibtex="@misc{hong2025sastc,\n}")
 
 
-def test_the_values_are_there_and_every_tag_is_closed(told: Told) -> None:
+def test_the_values_are_there_and_every_tag_is_closed(told: Chapter) -> None:
     text = page([told])
     for value in ("92.50 %", "96.00 %", "20.4 times less", "97.50 %", "0.700", "sum over time",
                   "4 x 8 x 8", "98.7 %", "@misc{hong2025sastc,", "name: toy"):  # fmt: skip
@@ -60,7 +60,7 @@ def test_the_values_are_there_and_every_tag_is_closed(told: Told) -> None:
             assert (attributes["href"] or "")[1:] in keys
 
 
-def test_everything_that_people_see_can_be_read_aloud(told: Told) -> None:
+def test_everything_that_people_see_can_be_read_aloud(told: Chapter) -> None:
     elements = Elements(page([told]))
     for tag, attributes in elements.found:
         if tag == "img":
@@ -73,7 +73,7 @@ def test_everything_that_people_see_can_be_read_aloud(told: Told) -> None:
     assert ("html", {"lang": "en"}) in elements.found
 
 
-def test_nothing_is_loaded_and_nothing_else_may_run(told: Told) -> None:
+def test_nothing_is_loaded_and_nothing_else_may_run(told: Chapter) -> None:
     elements = Elements(page([told]))
     for tag, attributes in elements.found:
         assert not any(name.startswith("on") or name == "style" for name in attributes), tag
@@ -90,7 +90,7 @@ def test_text_of_a_recipe_stays_text(
 ) -> None:
     value: Any = {"claim": {"value": 1.0, "source": ATTACK}, "data": {"name": ATTACK}}
     folder = make_run("evil", **{where: value.get(where, ATTACK)})
-    harmless(page([Told(read_run(folder), looks)]))
+    harmless(page([Chapter(read_run(folder), looks)]))
 
 
 def test_names_of_classes_layers_losses_and_files_stay_text(
@@ -105,7 +105,7 @@ def test_names_of_classes_layers_losses_and_files_stay_text(
     run = read_run(make_run("<script>alert(1)<"))
     run.rows[2]["losses"] = [ATTACK]
     run.histories["student"][0]["losses"] = {ATTACK: 1.0}
-    harmless(page([Told(run, looks, (ATTACK,), ATTACK)] * 2, [ATTACK]))
+    harmless(page([Chapter(run, looks, (ATTACK,), ATTACK)] * 2, [ATTACK]))
 
 
 def harmless(text: str) -> None:
@@ -125,7 +125,7 @@ def test_a_run_of_which_little_is_known(make_run: Callable[..., Path]) -> None:
     folder = make_run()
     for path in (folder / "result.json", folder / "teachers.json", *folder.glob("cells/*/*")):
         path.unlink()
-    text = page([Told(read_run(folder), {}, ("no data",))])
+    text = page([Chapter(read_run(folder), {}, ("no data",))])
     assert "have no result yet" in text and "no data" in text and Elements(text).open == []
 
 
@@ -133,18 +133,18 @@ def test_a_run_of_which_little_is_known(make_run: Callable[..., Path]) -> None:
 def test_odd_recipes_and_manifests(make_run: Callable[..., Path], phases: object) -> None:
     folder = make_run(phases=phases, data=["a"], claim=3)
     (folder / "manifest.json").write_text('{"machine": [1], "versions": "x", "notes": 3}')
-    assert "A toy run" in page([Told(read_run(folder), {})])
+    assert "A toy run" in page([Chapter(read_run(folder), {})])
 
 
-def test_several_runs_are_compared_first(told: Told, make_run: Callable[..., Path]) -> None:
-    other = Told(read_run(make_run("toy-seed1", seed=1)), {})
+def test_several_runs_are_compared_first(told: Chapter, make_run: Callable[..., Path]) -> None:
+    other = Chapter(read_run(make_run("toy-seed1", seed=1)), {})
     text = page([told, other], ["runs/gone does not exist"])
     assert text.index("All runs together") < text.index('id="run1"') < text.index('id="run2"')
     assert "runs/gone does not exist" in text and "toy, seed 1: student" in text
 
 
 @pytest.fixture
-def opened(browser: Any, told: Told, tmp_path: Path) -> Any:
+def opened(browser: Any, told: Chapter, tmp_path: Path) -> Any:
     file = tmp_path / "a page.html"
     file.write_text(page([told]), encoding="utf-8")
     browser.open(file)

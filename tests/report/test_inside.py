@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from spikedistill.report import inside
-from spikedistill.report.overview import Told
+from spikedistill.report.chapter import Chapter
 from spikedistill.report.pictures import photo
-from spikedistill.report.reading import read_run
+from spikedistill.report.read_run import read_run
 
 
 @pytest.fixture
-def told(make_run: Callable[..., Path], looks: dict[Any, Any]) -> Told:
-    return Told(read_run(make_run()), looks)
+def told(make_run: Callable[..., Path], looks: dict[Any, Any]) -> Chapter:
+    return Chapter(read_run(make_run()), looks)
 
 
-def test_attention_step_by_step(told: Told) -> None:
+def test_attention_step_by_step(told: Chapter) -> None:
     main = inside.attention(told)[0]
     assert main["title"] == "student: cross_entropy + sastc, attention of the loss sastc"
     assert main["guide"] == ["stage1", "stage2"]
@@ -30,7 +30,7 @@ def test_attention_step_by_step(told: Told) -> None:
     ]
 
 
-def test_maps_of_all_networks_over_the_same_images(told: Told) -> None:
+def test_maps_of_all_networks_over_the_same_images(told: Chapter) -> None:
     found = inside.maps(told)
     assert found is not None and found["names"] == ["cat", "dog"]
     assert [f["name"] for f in found["frames"]] == ["time step 1", "time step 2", "sum over time"]
@@ -50,7 +50,7 @@ def test_maps_of_all_networks_over_the_same_images(told: Told) -> None:
     assert found["layers"][0].endswith(f"correlation with the teacher's {expected:+.2f}")
 
 
-def test_maps_lie_over_the_frame_of_their_step(told: Told) -> None:
+def test_maps_lie_over_the_frame_of_their_step(told: Chapter) -> None:
     frames = np.zeros((2, 3, 3, 8, 8), np.uint8)  # two images, two steps and the mean
     frames[:] = 20 * np.arange(6).reshape(2, 3, 1, 1, 1)
     for seen in told.examined.values():
@@ -71,7 +71,7 @@ def test_maps_lie_over_the_frame_of_their_step(told: Told) -> None:
     ]
 
 
-def test_firing(told: Told) -> None:
+def test_firing(told: Chapter) -> None:
     found = inside.firing(told, "k")
     assert [one["name"] for one in found] == ["student: cross_entropy + sastc", "cross_entropy"]
     assert found[0]["layers"][0] == {
@@ -85,7 +85,7 @@ def test_firing(told: Told) -> None:
     assert len({drawn.key for one in found for drawn in one["potentials"]}) == 4
 
 
-def test_energy_by_layer(told: Told) -> None:
+def test_energy_by_layer(told: Chapter) -> None:
     main = inside.energy(told)[0]
     assert main["total"] == "910 nJ"
     kinds = [(layer["kind"], layer["count"], layer["share"]) for layer in main["layers"]]
@@ -97,7 +97,7 @@ def test_energy_by_layer(told: Told) -> None:
     assert inside.energy(told)[1]["models"] == []  # the teacher is an ANN
 
 
-def test_confusion(told: Told) -> None:
+def test_confusion(told: Chapter) -> None:
     main = inside.confusion(told)[0]
     assert main["rows"][0] == ("cat", 6, [(5, 8, True), (1, 2, False), (0, 0, False)])
     assert (main["images"], main["of"]) == (10, 40)
@@ -107,13 +107,13 @@ def test_confusion(told: Told) -> None:
     assert many["rows"] == [] and many["listed"] == [("class 0", "class 1", 1)]
 
 
-def test_mistakes(told: Told) -> None:
+def test_mistakes(told: Chapter) -> None:
     (shown,) = inside.mistakes(told)[0]["shown"]
     assert (shown["true"], shown["answered"], shown["confidence"]) == ("cat", "dog", "98.7")
     assert shown["steps"] == "right after T' = 1"
 
 
-def test_a_network_that_tells_more_classes_apart_than_the_data(told: Told) -> None:
+def test_a_network_that_tells_more_classes_apart_than_the_data(told: Chapter) -> None:
     facts = told.examined["cells", "student"].facts
     facts["confusion"].append([1, 4, 2])
     facts["mistakes"][0]["answered"] = 4
@@ -121,6 +121,6 @@ def test_a_network_that_tells_more_classes_apart_than_the_data(told: Told) -> No
     assert inside.mistakes(told)[0]["shown"][0]["answered"] == "4"
 
 
-def test_of_nothing(told: Told) -> None:
-    alone = Told(told.run, {})
+def test_of_nothing(told: Chapter) -> None:
+    alone = Chapter(told.run, {})
     assert inside.maps(alone) is None and inside.attention(alone) == inside.firing(alone, "k") == []

@@ -2,8 +2,8 @@
 
 import pytest
 
+from spikedistill.build.experiment import Experiment
 from spikedistill.recipes.files import load
-from spikedistill.recipes.run import plan
 from spikedistill.studies.ablation import OPTIONS, page, points
 
 
@@ -15,7 +15,7 @@ def made():
 def test_every_change_is_another_training_that_can_be_built(made):
     assert len({point.key for point in made}) == len(made) == 4 + len(OPTIONS)
     for point in made:
-        assert plan(point.recipe)[-1]["cell"] == "student"
+        assert Experiment(point.recipe).check()[-1]["cell"] == "student"
 
 
 def test_the_page_compares_with_the_whole_method(made, tmp_path, finished):

@@ -7,7 +7,7 @@ import torch
 
 from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.data import Loader, Split
-from spikedistill.grid.run import Grid
+from spikedistill.grid.grid import Grid
 from spikedistill.grid.store import Store
 from spikedistill.methods.cross_entropy import CrossEntropy
 from spikedistill.models.digits import digits

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from spikedistill.analysis.evaluate_run import evaluate_run
 from spikedistill.recipes.files import load
-from spikedistill.recipes.judge import judge_saved
-from spikedistill.recipes.run import start
+from spikedistill.runs.start import start
 from spikedistill.studies._early_exit import THRESHOLDS, early_exit
 
 QUICK = ["training.epochs=1", "data.train_limit=64", "phases.student.compare={}"]
@@ -27,7 +27,7 @@ def test_threshold_one_is_the_whole_network_and_lower_ones_take_fewer_steps(run)
     assert [row["threshold"] for row in found["curve"]] == list(THRESHOLDS)
     whole = found["curve"][-1]
     assert whole["steps"] == 2.0
-    assert whole["accuracy"] == pytest.approx(judge_saved(run)["accuracy"][-1])
+    assert whole["accuracy"] == pytest.approx(evaluate_run(run)["accuracy"][-1])
     steps = [row["steps"] for row in found["curve"]]
     assert steps == sorted(steps) and steps[0] == 1.0
     assert 1.0 <= found["chosen"]["steps"] <= 2.0

@@ -6,7 +6,7 @@ import pytest
 
 from spikedistill.functional.compiled import compiling
 from spikedistill.recipes.files import load
-from spikedistill.recipes.run import start
+from spikedistill.runs.start import start
 from spikedistill.studies._stopped import stopped
 
 QUICK = ["training.epochs=1", "data.train_limit=64", "phases.student.compare={}",

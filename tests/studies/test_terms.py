@@ -6,7 +6,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.grid.points import alone
 from spikedistill.recipes.files import load
 from spikedistill.recipes.schema import parse
-from spikedistill.studies._terms import labelled, terms, validated, watched
+from spikedistill.studies._terms import compared_taps, labelled, terms, validated
 
 
 def names(losses):
@@ -42,7 +42,7 @@ def test_other_options_are_laid_over_those_of_the_recipe():
 def test_the_layers_are_known_without_data_or_weights(monkeypatch, tmp_path):
     monkeypatch.setenv("SPIKEDISTILL_DATA", str(tmp_path))
     three = ("stage1", "stage2", "stage3")
-    assert watched(terms(load("cifar10-study"), "alignment")) == (three, three)
+    assert compared_taps(terms(load("cifar10-study"), "alignment")) == (three, three)
 
 
 def test_a_recipe_without_a_teacher_is_refused():

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.clock import temporal_layers
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.functional.compiled import compiling
 from spikedistill.layers.normalized import Normalized
-from spikedistill.models.twin import spiking_twin
 from spikedistill.neurons.lif import LIF
 from spikedistill.taps import Tapped, default_stages
 from spikedistill.teachers import own_network

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.core.over_time import first_layers, run_folded
@@ -17,7 +18,6 @@ from spikedistill.methods.cross_entropy import CrossEntropy
 from spikedistill.methods.sastc import SASTC
 from spikedistill.models.digits import digits
 from spikedistill.models.resnet import resnet18
-from spikedistill.models.twin import spiking_twin
 from spikedistill.models.vgg import vgg11
 from spikedistill.models.wide_resnet import wrn
 from spikedistill.neurons.lif import LIF

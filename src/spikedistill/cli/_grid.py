@@ -12,8 +12,8 @@ import typer
 from spikedistill.cli._shield import STOPPED, console, say
 
 if TYPE_CHECKING:
+    from spikedistill.grid.grid import Grid
     from spikedistill.grid.points import Point
-    from spikedistill.grid.run import Grid
     from spikedistill.grid.store import Store
     from spikedistill.report.page import Page
 
@@ -53,7 +53,7 @@ def do(
 ) -> None:
     """Run a grid of points and write its page."""
     from spikedistill.core.errors import SpikedistillError
-    from spikedistill.grid.run import Grid
+    from spikedistill.grid.grid import Grid
     from spikedistill.training.interrupt import Interrupted
     from spikedistill.training.progress import Live, Silent
 

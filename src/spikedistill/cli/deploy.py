@@ -16,9 +16,9 @@ from spikedistill.cli._shield import console, shielded
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from spikedistill.build.saved import Saved
     from spikedistill.data import DataSet
     from spikedistill.export.deploy import Deployed
-    from spikedistill.recipes.rebuild import Saved
 
 NAME = "deploy"
 EXAMPLE = "spikedistill deploy runs/digits-sastc --out digits.onnx --weights int8 --evaluate"
@@ -44,8 +44,8 @@ def command(
 ) -> None:
     """Fold norms, compute the stem once, optionally int8; write ONNX; say what it brought."""
     _check(out, weights)
+    from spikedistill.build.saved import rebuild
     from spikedistill.export.deploy import deploy
-    from spikedistill.recipes.rebuild import rebuild
 
     saved = rebuild(path)
     _check_encoder(saved)

@@ -100,7 +100,7 @@ def _speed() -> Iterator[Finding]:
 
 def _data(data_dir: Path | None) -> Iterator[Finding]:
     from spikedistill import data
-    from spikedistill.data._files import VARIABLE, Form, data_root, located
+    from spikedistill.data import VARIABLE, Form, data_root, located
 
     root = data_root(data_dir)
     there = root.is_dir()

@@ -32,9 +32,9 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Count what a spiking network computes, and what that costs beside its ANN and its teacher."""
-    from spikedistill.core.files import put
-    from spikedistill.metrics.energy import MODELS
-    from spikedistill.recipes.energy import energy_of
+    from spikedistill.analysis.run_energy import energy_of
+    from spikedistill.core.atomic import put
+    from spikedistill.costs.energy import MODELS
 
     _check("--preset", preset, MODELS)
     _check("--event-input", event_input, ("mac", "ac"))
@@ -55,7 +55,7 @@ def command(
         print(text)
         return
     from spikedistill.cli._tables import draw
-    from spikedistill.report.energy import layer_table, total_table
+    from spikedistill.report.energy_tables import layer_table, total_table
 
     screen = console()
     draw(screen, layer_table(found, preset))

@@ -26,9 +26,9 @@ def command(
     """Measure a saved network: accuracy at every T' <= T, firing rate, operations."""
     if split not in ("test", "valid", "train"):
         raise typer.BadParameter(f"{split!r} is not one of test, valid, train", param_hint="split")
-    from spikedistill.recipes.judge import judge_saved
+    from spikedistill.analysis.evaluate_run import evaluate_run
 
-    found = judge_saved(path, data_dir, timesteps, split, batch_size)
+    found = evaluate_run(path, data_dir, timesteps, split, batch_size)
     if as_json:
         print(json.dumps(found, indent=2))
         return

@@ -34,10 +34,10 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
     """Estimate what a recipe will take: operations, bytes, memory and time of each training."""
+    from spikedistill.planning import devices
+    from spikedistill.planning.ceilings import Ceilings
+    from spikedistill.planning.plan import plan
     from spikedistill.recipes.files import load
-    from spikedistill.recipes.plan import plan
-    from spikedistill.training import devices
-    from spikedistill.training.ceilings import Ceilings
 
     there = None if device is None else devices.device(device)
     chosen = load(recipe, overrides or ())

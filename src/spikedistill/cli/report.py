@@ -30,7 +30,7 @@ def command(
     ] = False,
 ) -> None:
     """Write a page about runs or studies: one HTML file that opens anywhere and loads nothing."""
-    from spikedistill.recipes.pages import write_report
+    from spikedistill.analysis.write_report import write_report
     from spikedistill.training.progress import Silent
 
     class Told(Silent):

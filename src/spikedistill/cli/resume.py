@@ -27,7 +27,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a stopped run, on a CPU bit for bit; finished trainings are not repeated."""
-    from spikedistill.recipes.run import resume
+    from spikedistill.runs.start import resume
     from spikedistill.training.progress import Live, Silent
 
     with Silent() if quiet else Live(console(stderr=True)) as progress, stoppable(folder):

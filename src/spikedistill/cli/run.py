@@ -34,16 +34,16 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe: train its networks, compare them on the test split, keep everything."""
-    from spikedistill.recipes.cells import default_folder
+    from spikedistill.build.cells import default_folder
     from spikedistill.recipes.files import load
-    from spikedistill.recipes.run import start
+    from spikedistill.runs.start import start
     from spikedistill.training.progress import Live, Silent
 
     chosen = load(recipe, overrides or (), seed)
     folder = out or default_folder(chosen)
     with Silent() if quiet else Live(console(stderr=True)) as progress:
         if dry_run:
-            from spikedistill.recipes.dry_run import dry_run as estimate
+            from spikedistill.planning.dry_run import dry_run as estimate
 
             _show_estimate(estimate(chosen, data_dir, progress), as_json)
             return

@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from spikedistill.core.files import put
+from spikedistill.core.atomic import put
 
 FOLDER = "frames-cache"
 LAYOUT = 1

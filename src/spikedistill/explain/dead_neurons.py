@@ -1,7 +1,7 @@
 """Dead and saturated neurons: what share of a layer never fires, and what share always does.
 
 A neuron that is silent for every sample and step says nothing and learns little; one that always
-fires is a bias. `metrics.firing` warns of whole layers; this counts neurons and channels.
+fires is a bias. `costs.firing` warns of whole layers; this counts neurons and channels.
 
 **Shapes** spike counts `[T, C, H, W]` or `[T, N]` over a number of samples (`FiringMaps.counts`).
 

@@ -14,7 +14,7 @@ from spikedistill.export.fold import place
 from spikedistill.export.follow import called
 from spikedistill.export.integer import IntegerLayer, cannot
 from spikedistill.export.stem import Repeat
-from spikedistill.neurons._base import Neuron
+from spikedistill.neurons import Neuron
 
 _KEEPS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AdaptiveMaxPool2d, nn.Flatten, nn.Unflatten,
           nn.ZeroPad2d, nn.ZeroPad3d, nn.ChannelShuffle, nn.PixelShuffle, Repeat)  # fmt: skip

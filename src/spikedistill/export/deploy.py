@@ -14,14 +14,14 @@ from spikedistill.core.clock import Temporal
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import OverTime
+from spikedistill.costs.early_exit import check_threshold
 from spikedistill.export.binary import Watch, integers
 from spikedistill.export.fold import fold, looks_at_batch
 from spikedistill.export.follow import Shapes, called, follow, untold
 from spikedistill.export.stem import Kinds, Repeat, share_stem
 from spikedistill.export.stepwise import EarlyExit, run_until_sure
 from spikedistill.functional.compiled import compiling
-from spikedistill.metrics.early_exit import check_threshold
-from spikedistill.neurons._base import Neuron
+from spikedistill.neurons import Neuron
 from spikedistill.taps import Tapped
 
 Weights = Literal["float", "bfloat16", "int8"]

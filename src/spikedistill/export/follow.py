@@ -12,11 +12,11 @@ from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
+from spikedistill.conversion.twin import Balanced
 from spikedistill.core.clock import Temporal, temporal_layers
 from spikedistill.core.probe import Probe
 from spikedistill.export.channels import PerChannel
 from spikedistill.layers.normalized import Normalized
-from spikedistill.models.twin import Balanced
 
 _IDLE = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout,
          nn.FeatureAlphaDropout, Probe)  # fmt: skip

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int32
 from torch import Tensor, nn
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.metrics.operations import ProductLayer
+from spikedistill.costs.operations import ProductLayer
 
 _EXACT = 2**24
 """float32 holds every whole number up to here, so smaller sums are handed over exactly."""

@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
+from spikedistill.core.atomic import put
 from spikedistill.core.clock import tell
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.core.files import put
 from spikedistill.export.binary import OnlySpikes
 from spikedistill.export.deploy import Deployed
 from spikedistill.export.integer import IntegerLayer

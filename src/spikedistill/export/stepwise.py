@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor, fx
 
+from spikedistill.costs.early_exit import check_threshold
 from spikedistill.export.follow import called
 from spikedistill.export.stem import Kinds, Repeat
 from spikedistill.functional.neuron import state_dtype
-from spikedistill.metrics.early_exit import check_threshold
-from spikedistill.neurons._base import Neuron
+from spikedistill.neurons import Neuron
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from spikedistill.functional.precision import at_least_float32
+from spikedistill.functional.float32 import at_least_float32
 
 
 def softened_kl(

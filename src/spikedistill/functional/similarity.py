@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from spikedistill.functional.precision import at_least_float32
+from spikedistill.functional.float32 import at_least_float32
 
 
 def batch_similarity(features: Float[Tensor, "T B *feature"]) -> Float[Tensor, "T B B"]:

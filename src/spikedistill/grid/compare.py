@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from spikedistill.build.cells import cells
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.grid.figures import CLEAR, Spread
 from spikedistill.grid.points import Point, alone, seeded
 from spikedistill.grid.summary import Group, against, energy_uj, groups, pooled, visible
 from spikedistill.recipes import parts
-from spikedistill.recipes.cells import cells
 from spikedistill.recipes.entries import LossEntry, read_loss
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.page import Page, Table

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spikedistill.build.cells import faster, settled
+from spikedistill.core.atomic import put
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.core.files import put
-from spikedistill.recipes.cells import faster, settled
 from spikedistill.recipes.schema import Recipe
 
 

@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from spikedistill.costs.energy import CONVENTION, Preset, energy_of_row
 from spikedistill.grid.figures import Figure, Spread, difference
 from spikedistill.grid.points import Point
-from spikedistill.metrics.energy import CONVENTION, Preset
-from spikedistill.report.cost import energy_of_row
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from spikedistill.core.errors import suggest
 from spikedistill.core.schedule import Schedule
 from spikedistill.core.trace import Trace
-from spikedistill.functional.precision import at_least_float32
+from spikedistill.functional.float32 import at_least_float32
 from spikedistill.functional.similarity import batch_similarity, unit
 
 AttentionName = Literal["learned", "detached", "uniform", "diagonal"]

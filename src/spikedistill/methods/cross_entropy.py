@@ -52,7 +52,7 @@ from spikedistill.core.reference import Reference
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
 from spikedistill.functional.divergence import label_cross_entropy, masked_mean
-from spikedistill.functional.precision import at_least_float32
+from spikedistill.functional.float32 import at_least_float32
 
 
 class CrossEntropy(Loss):

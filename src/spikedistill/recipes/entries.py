@@ -9,11 +9,11 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from spikedistill import data, models
+from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.loss import Loss
 from spikedistill.core.schedule import Schedule
-from spikedistill.data._label_noise import check_label_noise
-from spikedistill.models.twin import spiking_twin
+from spikedistill.data import check_label_noise
 from spikedistill.recipes import parts
 from spikedistill.recipes.faults import Fault, from_pydantic, say, throw
 from spikedistill.recipes.options import Choice, checked, choose, split_choice

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from spikedistill.core.files import put
+from spikedistill.core.atomic import put
 
 VERSION = 2
 """Of the format; a look of another version is taken again."""

@@ -16,14 +16,14 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from spikedistill.report import inside, overview
-from spikedistill.report.overview import Told
+from spikedistill.report import headline, inside
+from spikedistill.report.chapter import Chapter
 from spikedistill.report.page import Shown, Table
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(runs: Sequence[Told], missing: Sequence[str] = (), pages: Sequence[Shown] = ()) -> str:
+def page(runs: Sequence[Chapter], missing: Sequence[str] = (), pages: Sequence[Shown] = ()) -> str:
     """The text of the page.
 
     Args:
@@ -39,20 +39,20 @@ def page(runs: Sequence[Told], missing: Sequence[str] = (), pages: Sequence[Show
         lstrip_blocks=True,
     )
     style, script = ((TEMPLATES / name).read_text("utf-8") for name in ("page.css", "page.js"))
-    names = [*(one.page.title for one in pages), *(told.run.name for told in runs)]
+    names = [*(one.page.title for one in pages), *(chapter.run.name for chapter in runs)]
     together = None
     if len(runs) > 1:
         together = {
-            "table": overview.table(runs),
-            "pareto": overview.pareto(runs, "all-pareto"),
-            "curves": overview.curves(runs, "all"),
+            "table": headline.table(runs),
+            "pareto": headline.pareto(runs, "all-pareto"),
+            "curves": headline.curves(runs, "all"),
         }
     return environment.get_template("page.html").render(
         title=" and ".join(names) if len(names) < 4 else f"{len(names)} runs",
         studies=[_study(one, f"study{number}") for number, one in enumerate(pages, 1)],
         missing=missing,
         together=together,
-        runs=[_sections(told, f"run{number}") for number, told in enumerate(runs, 1)],
+        runs=[_sections(chapter, f"run{number}") for number, chapter in enumerate(runs, 1)],
         policy=_policy(style, script),
         style=style,
         script=script,
@@ -88,40 +88,40 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _sections(told: Told, key: str) -> dict[str, Any]:
-    run = told.run
+def _sections(chapter: Chapter, key: str) -> dict[str, Any]:
+    run = chapter.run
     return {
         "key": key,
         "name": run.name,
         "path": str(run.path),
         "description": str(run.config.get("description") or ""),
-        "facts": _facts(told),
-        "missing": (*run.missing, *told.missing),
-        "tiles": overview.tiles(run),
-        "table": overview.table([told]) if run.rows else None,
-        "pareto": overview.pareto([told], f"{key}-pareto"),
-        "curves": overview.curves([told], key),
-        "attention": inside.attention(told),
-        "maps": inside.maps(told),
-        "firing": inside.firing(told, key),
-        "energy": inside.energy(told),
-        "confusion": inside.confusion(told),
-        "mistakes": inside.mistakes(told),
+        "facts": _facts(chapter),
+        "missing": (*run.missing, *chapter.missing),
+        "tiles": headline.tiles(run),
+        "table": headline.table([chapter]) if run.rows else None,
+        "pareto": headline.pareto([chapter], f"{key}-pareto"),
+        "curves": headline.curves([chapter], key),
+        "attention": inside.attention(chapter),
+        "maps": inside.maps(chapter),
+        "firing": inside.firing(chapter, key),
+        "energy": inside.energy(chapter),
+        "confusion": inside.confusion(chapter),
+        "mistakes": inside.mistakes(chapter),
         "config": yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True),
-        "bibtex": told.bibtex,
+        "bibtex": chapter.bibtex,
     }
 
 
-def _facts(told: Told) -> list[tuple[str, str]]:
+def _facts(chapter: Chapter) -> list[tuple[str, str]]:
     """What was run, when and where."""
-    manifest, data = told.run.manifest, told.run.config.get("data")
+    manifest, data = chapter.run.manifest, chapter.run.config.get("data")
     found = (manifest.get(name) for name in ("versions", "machine"))
     versions, machine = (one if isinstance(one, dict) else {} for one in found)
     name = data.get("name") if isinstance(data, dict) else data
     notes = manifest.get("notes")
     facts = {
         "data": name,
-        "seed": told.run.config.get("seed"),
+        "seed": chapter.run.config.get("seed"),
         "started": manifest.get("started"),
         "machine": machine.get("cuda") or machine.get("processor"),
         "software": ", ".join(

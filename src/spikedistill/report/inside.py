@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from spikedistill.costs.energy import activation_bits
 from spikedistill.explain.spike_activation_map import SUMMED_TO, map_correlation
-from spikedistill.metrics.energy import activation_bits
-from spikedistill.report.energy import TITLES
+from spikedistill.report.chapter import Chapter, key_of, name_of
+from spikedistill.report.energy_tables import TITLES
 from spikedistill.report.examined import Examined
-from spikedistill.report.overview import Told, key_of, name_of, picojoules
 from spikedistill.report.pictures import PLAIN, heat, intensity, photo
 from spikedistill.report.svg_chart import Chart, Series, chart
-from spikedistill.report.table import compact
+from spikedistill.report.table import compact, picojoules
 
 TABLED = 20
 """Up to so many classes the confusion matrix is a table; beyond, a list of its largest entries."""
@@ -49,17 +49,17 @@ def class_name(classes: Sequence[str], number: int) -> str:
     return classes[number] if number < len(classes) else str(number)
 
 
-def looks(told: Told) -> list[tuple[dict[str, Any], Examined]]:
+def looks(chapter: Chapter) -> list[tuple[dict[str, Any], Examined]]:
     """Rows that were examined, the main one first."""
-    rows = sorted(told.run.rows, key=lambda row: row is not told.run.main)
-    pairs = [(row, told.examined.get(key_of(row))) for row in rows]
+    rows = sorted(chapter.run.rows, key=lambda row: row is not chapter.run.main)
+    pairs = [(row, chapter.examined.get(key_of(row))) for row in rows]
     return [(row, seen) for row, seen in pairs if seen is not None]
 
 
-def attention(told: Told) -> list[dict[str, Any]]:
+def attention(chapter: Chapter) -> list[dict[str, Any]]:
     """Tables of attention, one for each step, of every loss that has some."""
     found = []
-    for row, seen in looks(told):
+    for row, seen in looks(chapter):
         for picture in seen.facts["pictures"]:
             values = seen.arrays[picture["array"]]
             if values.ndim == 3:
@@ -91,9 +91,9 @@ def _attention(
     }
 
 
-def maps(told: Told) -> dict[str, Any] | None:
+def maps(chapter: Chapter) -> dict[str, Any] | None:
     """Where each network looks: its maps over the same images, step by step."""
-    there = [(row, seen) for row, seen in looks(told) if seen.facts["maps"]]
+    there = [(row, seen) for row, seen in looks(chapter) if seen.facts["maps"]]
     if not there:
         return None
     first = there[0][1]
@@ -111,7 +111,7 @@ def maps(told: Told) -> dict[str, Any] | None:
     used = sorted(set(at.values()))
     numbers = range(1, len(frames) + 1)
     places = {step: [used.index(at[step]) * len(frames) + n for n in numbers] for step in at}
-    teacher = _teacher_maps(told, there)
+    teacher = _teacher_maps(chapter, there)
     return {
         "names": labels,
         "addresses": [photo(pixels) for frame in used for pixels in frames[:, frame]],
@@ -151,8 +151,8 @@ def _map_row(row: Mapping[str, Any], seen: Examined, step: int) -> dict[str, Any
     return {"name": name_of(row), "kind": facts["maps"]["kind"], "maps": shown}
 
 
-def _teacher_maps(told: Told, there: Sequence[tuple[Any, Examined]]) -> np.ndarray | None:
-    teacher = told.run.teacher
+def _teacher_maps(chapter: Chapter, there: Sequence[tuple[Any, Examined]]) -> np.ndarray | None:
+    teacher = chapter.run.teacher
     found = [seen.arrays["maps"][-1] for row, seen in there if row is teacher]
     return found[0] if found else None
 
@@ -168,10 +168,10 @@ def _layer_of(row: Mapping[str, Any], seen: Examined, teacher: np.ndarray | None
     return f"{text}, correlation with the teacher's {float(map_correlation(*pair).mean()):+.2f}"
 
 
-def firing(told: Told, key: str) -> list[dict[str, Any]]:
+def firing(chapter: Chapter, key: str) -> list[dict[str, Any]]:
     """Firing rates by layer and step, dead and saturated neurons, maps and potentials."""
     found = []
-    for number, (row, seen) in enumerate(looks(told)):
+    for number, (row, seen) in enumerate(looks(chapter)):
         layers = seen.facts["layers"]
         if layers:
             found.append(
@@ -245,10 +245,10 @@ def _potentials(seen: Examined, key: str) -> list[Chart]:
     return [one for one in found if one is not None]
 
 
-def energy(told: Told) -> list[dict[str, Any]]:
+def energy(chapter: Chapter) -> list[dict[str, Any]]:
     """The cost of every layer of every network."""
     found = []
-    for row, seen in looks(told):
+    for row, seen in looks(chapter):
         costs = seen.facts["operations"]
         most = max((cost["pj"] for cost in costs), default=0) or 1
         total = sum(cost["pj"] for cost in costs)
@@ -288,11 +288,11 @@ def _models(facts: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def confusion(told: Told) -> list[dict[str, Any]]:
+def confusion(chapter: Chapter) -> list[dict[str, Any]]:
     """Which classes each network takes for which."""
     return [
         {"name": name_of(row), **_confusion(seen.facts), **_count(seen.facts)}
-        for row, seen in looks(told)
+        for row, seen in looks(chapter)
     ]
 
 
@@ -326,10 +326,10 @@ def _confusion(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"classes": classes, "rows": rows, "listed": listed}
 
 
-def mistakes(told: Told) -> list[dict[str, Any]]:
+def mistakes(chapter: Chapter) -> list[dict[str, Any]]:
     """Wrong answers that were given with the most confidence."""
     found = []
-    for row, seen in looks(told):
+    for row, seen in looks(chapter):
         facts = seen.facts
         shown = [
             {

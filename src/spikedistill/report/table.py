@@ -44,6 +44,33 @@ def compact(value: float | None) -> str:
     return f"{rounded:.3g}"
 
 
+def unit(picojoules: float) -> tuple[float, str]:
+    """Picojoules of the unit in which an energy has at most three digits before the point.
+
+    Example:
+        >>> unit(52_300.0), unit(3e9), unit(7.0)
+        ((1000.0, 'nJ'), (1000000000.0, 'mJ'), (1.0, 'pJ'))
+    """
+    for size, name in ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ")):
+        if picojoules >= size:
+            return size, name
+    return 1.0, "pJ"
+
+
+def picojoules(value: float | None) -> str:
+    """An energy with its unit.
+
+    Example:
+        >>> picojoules(92_400), picojoules(3.4e8), picojoules(999_700), picojoules(None)
+        ('92.4 nJ', '340 µJ', '1 µJ', '-')
+    """
+    if value is None:
+        return "-"
+    rounded = float(f"{value:.3g}")
+    size, name = unit(rounded)
+    return f"{rounded / size:.3g} {name}"
+
+
 def percent(value: float | None) -> str:
     """A percentage with two places."""
     return "-" if value is None else f"{value:.2f}"

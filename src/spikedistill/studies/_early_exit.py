@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spikedistill.analysis.subject import Subject
+from spikedistill.build.saved import Saved, rebuild
 from spikedistill.core.evaluation import evaluation
-from spikedistill.data._dataset import Samples
-from spikedistill.metrics.early_exit import EarlyExits, choose, early_exits
-from spikedistill.recipes.rebuild import Saved, rebuild
-from spikedistill.recipes.watched import Watched
+from spikedistill.costs.early_exit import EarlyExits, choose, early_exits
+from spikedistill.data import Samples
 
 THRESHOLDS = (*(round(0.1 + 0.05 * number, 2) for number in range(18)), 0.99, 1.0)
 TOLERANCE = 0.5
@@ -38,10 +38,10 @@ def _plain(one: EarlyExits) -> dict[str, float]:
 
 def _answers(saved: Saved, samples: Samples) -> tuple[Tensor, Tensor]:
     """Outputs `[T, N, K]` and labels `[N]` of a split."""
-    watched = Watched(saved.network, saved.timesteps, saved.card["encoder"], samples, 128)
+    subject = Subject(saved.network, saved.timesteps, saved.card["encoder"], samples, 128)
     outputs, labels = [], []
     with torch.no_grad(), evaluation(saved.network):
-        for inputs, classes in watched.batches():
-            outputs.append(watched.run(inputs).float().cpu())
+        for inputs, classes in subject.batches():
+            outputs.append(subject.run(inputs).float().cpu())
             labels.append(classes)
     return torch.cat(outputs, 1), torch.cat(labels)

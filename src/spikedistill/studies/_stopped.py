@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikedistill.data._dataset import spread
-from spikedistill.metrics.firing import FiringMeter
-from spikedistill.recipes.fewer_steps import cost_after
-from spikedistill.recipes.judge import COSTED
-from spikedistill.recipes.rebuild import rebuild
-from spikedistill.recipes.watched import Watched
+from spikedistill.analysis.subject import Subject
+from spikedistill.build.saved import rebuild
+from spikedistill.costs.firing import FiringMeter
+from spikedistill.data import spread
+from spikedistill.training.costs import COSTED
 
 
 def stopped(run: Path, data_dir: Path | None) -> list[dict[str, float]]:
     """Firing rate, operations and energy for T' = 1..T, on up to 1,000 test images."""
     saved = rebuild(run)
     images = spread(saved.data(data_dir).test, COSTED)
-    watched = Watched(saved.network, saved.timesteps, saved.card["encoder"], images)
+    subject = Subject(saved.network, saved.timesteps, saved.card["encoder"], images)
     found = []
     for steps in range(1, saved.timesteps + 1):
         with FiringMeter(saved.network) as firing:
-            cost = cost_after(watched, steps)
+            cost = subject.cost_after(steps)
         found.append({"firing_rate": firing.mean(), **cost})
     return found

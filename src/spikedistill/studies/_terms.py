@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
+from spikedistill.build.cells import cells
+from spikedistill.build.objective import build_specs
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.spec import Spec
 from spikedistill.grid.points import Point, alone
 from spikedistill.methods.sastc import SASTC
-from spikedistill.recipes.build import build_specs
-from spikedistill.recipes.cells import cells
+from spikedistill.planning.plan import Planner
 from spikedistill.recipes.entries import LossEntry
-from spikedistill.recipes.plan import Planner
 from spikedistill.recipes.schema import Recipe
 
 CORE = "sastc"
@@ -134,7 +134,7 @@ def validated(recipe: Recipe, study: str) -> None:
         )
 
 
-def watched(terms: Terms) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def compared_taps(terms: Terms) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The taps of student and teacher that SASTC looks at; neither data nor weights are read.
 
     Raises:

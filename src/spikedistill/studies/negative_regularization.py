@@ -16,7 +16,7 @@ from spikedistill.grid.summary import Group, against, groups, pooled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_heat
 from spikedistill.report.page import Page, Picture, Table
-from spikedistill.studies._terms import terms, watched
+from spikedistill.studies._terms import compared_taps, terms
 
 NONE, LAYERWISE, SASTC = "no hint", "layer by layer", "SASTC"
 
@@ -26,7 +26,7 @@ def points(recipe: Recipe, seeds: int) -> list[Point]:
     found, layers = [], None
     for one in seeded(recipe, seeds):
         parts = terms(one, "negative-regularization")
-        layers = layers or watched(parts)
+        layers = layers or compared_taps(parts)
         students, teachers = layers
         found += [
             parts.point({"hint": NONE}, parts.plain),

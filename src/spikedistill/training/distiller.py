@@ -206,6 +206,12 @@ class Distiller(nn.Module):
         self.outputs = {name: trace.outputs.detach() for name, trace in traces.items()}
         return self.objective(traces, batch)
 
+    def close(self) -> None:
+        """Stop watching the networks."""
+        for tapped in self.tapped:
+            assert isinstance(tapped, Tapped)
+            tapped.close()
+
     def frozen(self) -> tuple[str, ...]:
         """Prefixes of the state of networks that do not learn."""
         return tuple(

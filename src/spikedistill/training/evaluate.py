@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import first_layers, run_folded
+from spikedistill.costs.firing import FiringMeter, LayerFiring, firing_warnings, mean_rate
 from spikedistill.data import Encoder, Loader, direct
 from spikedistill.metrics.accuracy import AccuracyOverTime
-from spikedistill.metrics.firing import FiringMeter, LayerFiring, firing_warnings, mean_rate
 from spikedistill.training.precision import full_float32
 
 

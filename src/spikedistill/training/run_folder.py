@@ -13,9 +13,9 @@ import yaml
 from safetensors.torch import save_file
 from torch import nn
 
+from spikedistill.core.atomic import put
 from spikedistill.core.claim import claimed
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.core.files import put
 
 _OWN = ("config.yaml", "manifest.json", "metrics.jsonl", "model.json", "result.json",
         "teachers.json", "checkpoint.pt", "*.safetensors", "curves.png", "result.png",

@@ -1,0 +1,1 @@
+"""A finished run is looked at: evaluation, energy, pictures, reports."""

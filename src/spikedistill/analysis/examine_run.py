@@ -1,0 +1,279 @@
+"""The networks of a finished run looked at once, and kept in the run folder for its reports."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from spikedistill.analysis.examine_network import examine_network
+from spikedistill.analysis.subject import Subject
+from spikedistill.build.cells import Cell, cells
+from spikedistill.build.experiment import Experiment, Prepared
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.loss import Loss
+from spikedistill.core.machine import machine
+from spikedistill.core.objective import Term
+from spikedistill.core.trace import Trace
+from spikedistill.data import DataSet, Loader, Samples, length, spread
+from spikedistill.explain.attention import mean_pictures
+from spikedistill.recipes.schema import Recipe, parse
+from spikedistill.report.examined import Examined, read_examined
+from spikedistill.training.distiller import Distiller
+from spikedistill.training.progress import Silent
+from spikedistill.training.run_folder import RunFolder
+
+IMAGES = 1000
+"""Test images that are looked at; and, in whole batches, validation images for attention."""
+MODEL = "model.safetensors"
+NEEDED = {"accuracy", "classes", "confusion", "energy_at", "images", "layers", "maps", "mistakes",
+          "operations", "pictures", "spiking", "test_images", "timesteps", "totals"}  # fmt: skip
+"""What a look on disk has to say; one that does not is taken again."""
+
+Key = tuple[str, str]
+"""`("cells", name)`, or `("networks", name)` for a network that came trained."""
+
+
+@dataclass
+class Examinations:
+    """What is known of the networks of a run, and in sentences what is not."""
+
+    found: dict[Key, Examined] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+
+def examine_run(
+    path: Path | str,
+    data_dir: Path | str | None = None,
+    use_data: bool = True,
+    progress: Silent | None = None,
+    networks: Mapping[str, nn.Module] | None = None,
+    data: DataSet | None = None,
+) -> Examinations:
+    """Look at every finished network of a run; what was looked at before is read from disk.
+
+    Kept in `RUN/examined/`. A network whose weights have changed since is looked at again.
+
+    Args:
+        path: the run folder.
+        data_dir: where data sets lie; default as the run had it.
+        use_data: False: only what is on disk.
+        progress: gets a sentence for each network.
+        networks: networks of the recipe that came from Python, by name.
+        data: the data, where they came from Python.
+
+    Raises:
+        SpikedistillError: if this is no run folder. What else is in the way is told in `missing`.
+    """
+    folder = RunFolder(path)
+    recipe = parse(folder.config(), str(folder / "config.yaml"))
+    looks, wanted = Examinations(), _wanted(folder, recipe)
+    for key, mark in wanted.items():
+        kept = read_examined(folder / "examined" / key[0], key[1], mark)
+        if kept is not None and kept.facts.keys() >= NEEDED:
+            looks.found[key] = kept
+    looks.missing += _without_weights(folder, recipe)
+    left = {key: mark for key, mark in wanted.items() if key not in looks.found}
+    if not left:
+        return looks
+    if not use_data:
+        names = ", ".join(name for _, name in left)
+        looks.missing.append(f"Without data nothing new was measured of {names}.")
+        return looks
+    try:
+        where = data_dir or folder.manifest().get("data_dir")
+        experiment = Experiment(recipe, where, networks=networks, data=data)  # type: ignore[arg-type]
+    except (SpikedistillError, OSError) as error:
+        looks.missing.append(f"The networks could not be run: {error}")
+        return looks
+    _Examination(experiment, folder, left, looks, progress or Silent()).all()
+    return looks
+
+
+def _wanted(folder: RunFolder, recipe: Recipe) -> dict[Key, dict[str, Any]]:
+    """Every network that is finished, and the hashes of what a look at it depends on."""
+    wanted: dict[Key, dict[str, Any]] = {}
+    for row in _teachers(folder):
+        wanted["networks", row["network"]] = {"weights": row["state"]}
+    for cell in cells(recipe):
+        own = folder.cell(cell.name)
+        if all(_there(own)):
+            names = (MODEL, "objective.safetensors")
+            there = [own / name for name in names if (own / name).exists()]
+            wanted["cells", cell.name] = {"weights": " ".join(map(_digest, there))}
+    return wanted
+
+
+def _without_weights(folder: RunFolder, recipe: Recipe) -> list[str]:
+    """A sentence for each finished training whose network is gone."""
+    return [
+        f"{own / MODEL} is not there: nothing is shown of the inside of {own.path.name}; "
+        "put it back, or train again in another folder."
+        for own in (folder.cell(cell.name) for cell in cells(recipe))
+        if _there(own) == (True, False)
+    ]
+
+
+def _there(own: RunFolder) -> tuple[bool, bool]:
+    """Of a training: whether it is finished, and whether its network is there."""
+    return (own / "result.json").exists(), (own / MODEL).exists()
+
+
+def _teachers(folder: RunFolder) -> list[dict[str, Any]]:
+    """The rows of networks that came trained, as far as they can be read."""
+    needed = {"network", "state", "timesteps"}
+    return [row for row in folder.teachers() if isinstance(row, Mapping) and needed <= row.keys()]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass
+class _Examination:
+    """A look at those networks of a run that have not been looked at."""
+
+    experiment: Experiment
+    folder: RunFolder
+    left: Mapping[Key, dict[str, Any]]
+    looks: Examinations
+    progress: Silent
+    ready: set[str] = field(default_factory=set)
+    """Main trainings whose networks are loaded, so that what builds on them can be made."""
+
+    def all(self) -> None:
+        for row in _teachers(self.folder):
+            if ("networks", row["network"]) in self.left:
+                with self._telling(row["network"]):
+                    self._given(row)
+        for cell in cells(self.experiment.recipe):
+            before = len(self.looks.missing)
+            there, whole = _there(self.folder.cell(cell.name))
+            if there and whole:
+                with self._telling(cell.name), self.experiment.compiling(cell):
+                    self._cell(cell)
+            if cell.main and cell.name not in self.ready:
+                self._stop(cell, there and (not whole or len(self.looks.missing) > before))
+                return
+
+    def _stop(self, cell: Cell, failed: bool) -> None:
+        """Say which trainings stand on one that could not be loaded, and are left out."""
+        names = [one.name for one in cells(self.experiment.recipe)]
+        later = names[names.index(cell.name) + 1 :]
+        if failed and later:
+            text = f"{', '.join(later)}: left out, because what {cell.name} trained is needed"
+            self.looks.missing.append(text)
+
+    @contextmanager
+    def _telling(self, name: str) -> Iterator[None]:
+        """Turn what goes wrong with one network into a sentence."""
+        try:
+            yield
+        except (SpikedistillError, OSError) as error:
+            self.looks.missing.append(f"{name}: {error}")
+
+    def _given(self, row: Mapping[str, Any]) -> None:
+        """A network that came trained."""
+        if row["network"] not in self.experiment.recipe.networks:
+            raise SpikedistillError("the recipe has no network of this name")
+        network = self.experiment.workshop.network(row["network"])
+        self._one(("networks", row["network"]), network, int(row["timesteps"]), None)
+
+    def _cell(self, cell: Cell) -> None:
+        if ("cells", cell.name) not in self.left and not cell.main:
+            return
+        ready = self.experiment.prepare(cell)
+        own = self.folder.cell(cell.name)
+        ready.reload(own)
+        if cell.main:
+            self.experiment.go_on_from(ready)
+            self.ready.add(cell.name)
+        if ("cells", cell.name) not in self.left:
+            return
+        role = cell.phase.roles[cell.phase.student]
+        attention = Examinations()
+        try:
+            ready.reload_losses(own)
+            attention = self._attention(ready)
+        except (SpikedistillError, OSError) as error:
+            attention.missing.append(f"{cell.name}: no pictures of its losses: {error}")
+        self.looks.missing += attention.missing
+        self._one(("cells", cell.name), ready.networks[role.network], role.timesteps, attention)
+
+    def _one(self, key: Key, network: nn.Module, timesteps: int, more: Examinations | None) -> None:
+        recipe, data = self.experiment.recipe, self.experiment.data
+        self.progress.say(f"looking at {key[1]}")
+        looked = examine_network(
+            Subject(network, timesteps, recipe.encoder, spread(data.test, IMAGES))
+        )
+        facts = {**self.left[key], "timesteps": timesteps, "classes": list(data.classes),
+                 "test_images": length(data.test), **looked.facts, "pictures": []}  # fmt: skip
+        arrays = dict(looked.arrays)
+        for one in more.found.values() if more else ():
+            facts["pictures"] += one.facts["pictures"]
+            arrays |= one.arrays
+        whole = Examined(facts, arrays)
+        whole.write(self.folder / "examined" / key[0], key[1])
+        self.looks.found[key] = whole
+
+    def _attention(self, ready: Prepared) -> Examinations:
+        """The pictures `[T, I, J]` of every loss of a cell, over whole batches."""
+        looks, recipe = Examinations(), self.experiment.recipe
+        terms = [
+            term for term in ready.objective.terms if type(term.loss).picture is not Loss.picture
+        ]
+        if not terms:
+            return looks
+        size = recipe.settings(ready.cell.phase).batch_size
+        split, samples = self._full_batches(size)
+        distiller = ready.distiller()
+        distiller.to(machine().device).eval()
+        batches = max(1, IMAGES // size)
+        for term in terms:
+            pictures = mean_pictures(term.loss, _traces(distiller, term, samples, size, batches))
+            for name, value in pictures.items():
+                array = f"picture {term.name} {name}"
+                facts = {"loss": term.name, "name": name, "array": array, "split": split,
+                         "learner": list(term.loss.needs.learner),
+                         "guide": list(term.loss.needs.guide),
+                         "images": min(batches, length(samples) // size) * size}  # fmt: skip
+                looks.found[term.name, name] = Examined(
+                    {"pictures": [facts]}, {array: value.float().numpy()}
+                )
+        distiller.close()
+        return looks
+
+    def _full_batches(self, size: int) -> tuple[str, Samples]:
+        """The first split, validation before the others, that fills a batch."""
+        for name in ("valid", "test", "train"):
+            samples = getattr(self.experiment.data, name)
+            if length(samples) >= size:
+                return name, samples
+        raise SpikedistillError(f"no split fills a batch of {size} images")
+
+
+def _traces(
+    distiller: Distiller, term: Term, samples: Samples, size: int, most: int
+) -> Iterator[tuple[Trace, Trace | None]]:
+    device = machine().device
+    loader = Loader(samples, size, drop_last=True)
+    for number, batch in enumerate(loader.epoch(0)):
+        if number == most:
+            return
+        seats = []
+        for role in (term.learner, term.guide):
+            if role is None:
+                seats.append(None)
+                continue
+            generator = torch.Generator(device).manual_seed(number)
+            steps = distiller.roles[role].timesteps
+            inputs = distiller.encoder(batch.inputs.to(device), steps, generator)
+            seats.append(distiller.trace(role, inputs))
+        yield seats[0], seats[1]

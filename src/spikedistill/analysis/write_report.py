@@ -1,0 +1,99 @@
+"""Reports of runs: what their folders hold and a look at their networks, as one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spikedistill.analysis.examine_run import Examinations, examine_run
+from spikedistill.core.atomic import put
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.costs import energy
+from spikedistill.explain import grad_cam, spike_activation_map
+from spikedistill.recipes.shelves import references
+from spikedistill.report.chapter import Chapter
+from spikedistill.report.html import page
+from spikedistill.report.page import FILE, read_page
+from spikedistill.report.read_run import Run, read_run
+from spikedistill.training.progress import Silent
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report that was written."""
+
+    path: Path
+    lost: tuple[str, ...]
+    """A sentence for each run that it could not tell of."""
+    missing: tuple[str, ...]
+    """What else it could not show."""
+
+
+def write_report(
+    paths: Sequence[Path | str],
+    out: Path | str | None = None,
+    data_dir: Path | str | None = None,
+    use_data: bool = True,
+    progress: Silent | None = None,
+) -> Written:
+    """Write one page about one or several runs.
+
+    Args:
+        paths: folders of runs, studies and comparisons. Of several, those that cannot be told are
+            named on the page.
+        out: where to; default `report.html` in the one run's folder, else beside the first run.
+        data_dir: where data sets lie; default as each run had it.
+        use_data: whether networks that were not looked at before are run on their data.
+        progress: gets a sentence for each network that is run.
+
+    Raises:
+        SpikedistillError: if none of the runs can be told, or the page cannot be written.
+    """
+    chapters, pages, lost = [], [], []
+    for path in map(Path, paths):
+        try:
+            if (path / FILE).exists():
+                pages.append(read_page(path))
+            else:
+                chapters.append(_chapter(read_run(path), data_dir, use_data, progress))
+        except SpikedistillError as error:
+            lost.append(str(error))
+    if not chapters and not pages:
+        raise SpikedistillError("; ".join(lost))
+    target = Path(out) if out is not None else _default([Path(path) for path in paths])
+    text = page(chapters, lost, pages)
+    try:
+        put(target, lambda path: path.write_text(text, encoding="utf-8"))
+    except OSError as error:
+        raise SpikedistillError(
+            f"could not write {target}: {error}; choose another --out"
+        ) from error
+    missing = [sentence for shown in pages for sentence in shown.missing]
+    missing += [sentence for one in chapters for sentence in (*one.run.missing, *one.missing)]
+    return Written(target, tuple(lost), tuple(missing))
+
+
+def _default(paths: Sequence[Path]) -> Path:
+    return (paths[0] if len(paths) == 1 else paths[0].absolute().parent) / "report.html"
+
+
+def _chapter(
+    run: Run, data_dir: Path | str | None, use_data: bool, progress: Silent | None
+) -> Chapter:
+    try:
+        looks = examine_run(run.path, data_dir, use_data, progress)
+    except SpikedistillError as error:  # a recipe of another version, or changed by hand
+        looks = Examinations(missing=[f"The networks could not be run: {error}"])
+    return Chapter(run, looks.found, tuple(looks.missing), _bibtex(run, bool(looks.found)))
+
+
+def _bibtex(run: Run, shows_maps: bool) -> str:
+    try:
+        cited = references(run.config)
+    except (ValueError, KeyError, TypeError):
+        return ""
+    cited += [energy.REFERENCE]
+    if shows_maps:
+        cited += [spike_activation_map.REFERENCE, grad_cam.REFERENCE]
+    return "\n\n".join(reference.bibtex() for reference in cited)

@@ -1,0 +1,1 @@
+"""Made from a recipe: data, networks, losses, prepared cells, saved networks."""

@@ -1,0 +1,79 @@
+"""The losses of a recipe, seated between described roles, and all that runs in a phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from spikedistill.build.networks import seeded
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.objective import Objective, Role, Term
+from spikedistill.core.spec import Spec
+from spikedistill.data import DataSet, encoder
+from spikedistill.recipes import parts
+from spikedistill.recipes.entries import LossEntry
+from spikedistill.recipes.schema import RoleEntry
+from spikedistill.training.distiller import Distiller, describe
+
+
+def build_specs(
+    roles: Mapping[str, RoleEntry],
+    networks: Mapping[str, nn.Module],
+    images: Tensor,
+    encoding: str,
+    data: DataSet,
+) -> dict[str, Spec]:
+    """What each role looks like on a real batch.
+
+    Raises:
+        SpikedistillError: if a network has not as many classes as the data.
+    """
+    specs = {
+        name: describe(
+            name, Role(networks[role.network], role.timesteps), images, encoder(encoding)
+        )
+        for name, role in roles.items()
+    }
+    for name, spec in specs.items():
+        if spec.classes != len(data.classes):
+            raise SpikedistillError(
+                f"the {name} (network {roles[name].network!r}) tells {spec.classes} classes apart "
+                f"and {data.name} has {len(data.classes)}; set networks.{roles[name].network}."
+                f"classes={len(data.classes)}, or take a network that was trained for these classes"
+            )
+    return specs
+
+
+def build_objective(losses: Sequence[LossEntry], specs: Mapping[str, Spec], seed: int) -> Objective:
+    """The weighted sum of a recipe's losses, seated between described roles.
+
+    Raises:
+        SpikedistillError: if a method refuses a pair; the message begins with its name.
+    """
+    terms = []
+    for entry in losses:
+        method = parts.loss(entry.method)
+        guide = None if entry.guide is None else specs[entry.guide]
+        try:
+            with seeded(seed, "loss", entry.name):
+                loss = method(specs[entry.learner], guide, **entry.options)
+        except ValueError as error:
+            raise SpikedistillError(f"loss {entry.name!r}: {error}") from error
+        seats = {"learner": entry.learner, "guide": entry.guide}
+        terms.append(Term(entry.name, loss, weight=entry.weight, detach=entry.detach, **seats))
+    return Objective(terms)
+
+
+def build_distiller(
+    roles: Mapping[str, RoleEntry],
+    networks: Mapping[str, nn.Module],
+    objective: Objective,
+    encoding: str,
+) -> Distiller:
+    """Everything that runs in one phase as one module."""
+    seated = {
+        name: Role(networks[role.network], role.timesteps, role.trainable, role.record)
+        for name, role in roles.items()
+    }
+    return Distiller(seated, objective, encoder(encoding))

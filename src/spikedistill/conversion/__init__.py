@@ -1,0 +1,1 @@
+"""Ways from one network to another: twins, and what needs data to convert."""

@@ -1,0 +1,1 @@
+"""What running a network takes: parameters, operations, spikes, energy, early exit."""

@@ -1,0 +1,277 @@
+"""Synaptic operations: what an inference costs, measured while a network runs.
+
+The convention of the literature (for example Zhou et al., "Spikformer", ICLR 2023, section 4):
+a layer with M multiply-adds a step and a share R of non-zero inputs makes R T M accumulations if
+its inputs are spikes, and M multiply-adds each time it is computed if they are real numbers. For
+linear layers without zero weights R T M is exact; at the padded borders of convolutions it is an
+approximation. Neuron updates stand apart, beside the layer that they follow. Folded norms are not
+counted; neither are attention products, which are no layers (`spiking_twin` names them). What all
+this costs in picojoules, `costs.energy` says.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from spikedistill.core.clock import temporal_layers
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.costs._counting import are_spikes, counted
+from spikedistill.costs.operations import multiplies, products
+from spikedistill.neurons import Neuron
+from spikedistill.neurons.integrate_and_fire import IF
+
+
+@dataclass(frozen=True)
+class NeuronUpdates:
+    """What one layer of neurons has to do, per inference of one sample."""
+
+    path: str
+    neurons: float
+    """N, neurons of the layer."""
+    steps: float
+    """How often each is updated: T."""
+    leaks: bool
+    """Whether an update multiplies; a neuron that only adds up (IF) does not."""
+
+    @property
+    def count(self) -> float:
+        """T N."""
+        return self.steps * self.neurons
+
+
+@dataclass(frozen=True)
+class LayerOperations:
+    """One convolution or linear layer, per inference of one sample."""
+
+    path: str
+    macs: float
+    """M, multiply-adds of one step, in all calls of the layer."""
+    steps: float
+    """How often it is computed per inference: T, or 1 where the stem is computed once."""
+    rate: float
+    """R, the share of non-zero inputs."""
+    spiking: bool
+    """Whether it only accumulates: all its inputs were 0 or 1, in a network with neurons."""
+    binary: float = 1.0
+    """Share of the inputs that were 0 or 1."""
+    counts: bool = True
+    """Whether all its inputs were whole numbers from 0 on, as in frames of events."""
+    stem: bool = False
+    """Whether no neuron runs before it; without neurons, whether it is the first layer."""
+    weights: int = 0
+    """W, without biases."""
+    inputs: float = 0.0
+    """X, inputs of one step."""
+    outputs: float = 0.0
+    """N, outputs of one step."""
+    updates: tuple[NeuronUpdates, ...] = ()
+    """The neurons for which it is the last layer that runs before them."""
+
+    @property
+    def accumulations(self) -> float:
+        """R T M for spiking inputs, else 0."""
+        return self.rate * self.steps * self.macs if self.spiking else 0.0
+
+    @property
+    def multiplications(self) -> float:
+        """T M multiply-adds for real inputs, else 0."""
+        return 0.0 if self.spiking else self.steps * self.macs
+
+    @property
+    def spikes_per_synapse(self) -> float:
+        """R T."""
+        return self.rate * self.steps
+
+    @property
+    def neuron_updates(self) -> float:
+        """T N of the neurons that follow."""
+        return sum(update.count for update in self.updates)
+
+
+@dataclass
+class _Tally:
+    weights: int
+    calls: int = 0
+    macs: int = 0
+    rows: int = 0
+    nonzero: int = 0
+    inputs: int = 0
+    outputs: int = 0
+    binary: int = 0
+    spiking: bool = True
+    counts: bool = True
+    stem: bool = True
+    neurons: list[str] = field(default_factory=list)
+
+    def add(self, macs: int, inputs: Tensor, output: Tensor) -> None:
+        self.calls += 1
+        self.macs += macs
+        self.rows += len(output)
+        self.inputs += inputs.numel()
+        self.outputs += output.numel()
+        if are_spikes(inputs):
+            self.nonzero += int(counted(inputs).sum())
+            self.binary += inputs.numel()
+            return
+        self.spiking = False
+        self.nonzero += int(torch.count_nonzero(inputs))
+        self.binary += inputs.numel() - int(torch.count_nonzero(inputs - inputs.square()))
+        self.counts = self.counts and torch.equal(inputs, inputs.floor().clamp(min=0))
+
+
+@dataclass
+class _Neurons:
+    leaks: bool
+    rows: int = 0
+    updates: int = 0
+
+
+class SynopsMeter:
+    """Counts the operations of every layer while it is open, over any number of batches.
+
+    The network is run as always (`Tapped`, or inside `core.clock.steps`) and in evaluation mode.
+    Numerators and denominators are summed over all batches before they are divided.
+
+    Args:
+        network: with neurons or without.
+        timesteps: steps folded into the batch of a network without neurons, as of an ANN that
+            runs on every frame of an event recording; neurons know their own.
+
+    Example:
+        >>> network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> with SynopsMeter(network) as meter:
+        ...     _ = network(torch.ones(5, 3))
+        >>> meter.accumulations, meter.multiplications        # an ANN only multiplies
+        (0.0, 20.0)
+    """
+
+    def __init__(self, network: nn.Module, timesteps: int = 1) -> None:
+        self.network, self.timesteps = network, timesteps
+        self._tallies: dict[str, _Tally] = {}
+        self._neurons: dict[str, _Neurons] = {}
+        self._samples, self._passes = 0, 0
+        self._last: str | None = None
+        self._fired = False
+        self._spikes = bool(temporal_layers(network))
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+
+    def __enter__(self) -> Self:
+        """Start to count."""
+        self._tallies, self._neurons = {}, {}
+        self._samples, self._passes = 0, 0
+        self._hooks = [self.network.register_forward_pre_hook(self._start)]
+        for path, module in self.network.named_modules():
+            count = None
+            if multiplies(module):
+                count = self._count
+            elif isinstance(module, Neuron):
+                count = self._count_updates
+            if count is not None:
+                hook = functools.partial(count, path)
+                self._hooks.append(module.register_forward_hook(hook))
+        self._hooks.append(self.network.register_forward_hook(self._count_samples))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop to count; what was counted stays."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+    def _start(self, network: nn.Module, inputs: object) -> None:
+        self._passes += 1
+        self._last, self._fired = None, False
+
+    def _count(
+        self, path: str, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
+    ) -> None:
+        if path not in self._tallies:
+            assert isinstance(layer.weight, Tensor)
+            self._tallies[path] = _Tally(layer.weight.numel())
+        tally = self._tallies[path]
+        tally.add(products(layer, inputs[0], output), inputs[0], output)
+        tally.stem = tally.stem and not self._fired
+        self._last = path
+        self._fired = self._fired or not self._spikes
+
+    def _count_updates(self, path: str, neuron: nn.Module, inputs: object, spikes: Tensor) -> None:
+        self._fired = True
+        if path not in self._neurons:
+            self._neurons[path] = _Neurons(_leaks(neuron))
+            if self._last is not None:
+                self._tallies[self._last].neurons.append(path)
+        seen = self._neurons[path]
+        seen.rows += len(spikes)
+        seen.updates += spikes.numel()
+
+    def _count_samples(self, network: nn.Module, inputs: object, output: Tensor) -> None:
+        layers = temporal_layers(network)
+        # outputs are [T * B, ...] also where the stem ran on [B, ...]
+        self._samples += len(output) // (layers[0].timesteps if layers else self.timesteps)
+
+    def layers(self) -> list[LayerOperations]:
+        """One row for each layer that ran, in order of execution.
+
+        Neurons that run before all layers stand with the first.
+
+        Raises:
+            SpikedistillError: if nothing was run.
+        """
+        if not self._samples:
+            raise SpikedistillError(
+                "no synaptic operations were counted; run the network inside the meter's block"
+            )
+        after = {path: list(tally.neurons) for path, tally in self._tallies.items()}
+        placed = {name for names in after.values() for name in names}
+        if after:
+            first = next(iter(after))
+            after[first] = [name for name in self._neurons if name not in placed] + after[first]
+        return [
+            LayerOperations(
+                path=path,
+                macs=tally.macs / tally.rows * (tally.calls / self._passes),
+                steps=tally.rows / self._samples / (tally.calls / self._passes),
+                rate=tally.nonzero / max(tally.inputs, 1),
+                spiking=tally.spiking and self._spikes,
+                binary=tally.binary / max(tally.inputs, 1),
+                counts=tally.counts,
+                stem=tally.stem,
+                weights=tally.weights,
+                inputs=tally.inputs / tally.rows,
+                outputs=tally.outputs / tally.rows,
+                updates=tuple(self._updates(name) for name in after[path]),
+            )
+            for path, tally in self._tallies.items()
+        ]
+
+    def _updates(self, path: str) -> NeuronUpdates:
+        seen = self._neurons[path]
+        return NeuronUpdates(path, seen.updates / seen.rows, seen.rows / self._samples, seen.leaks)
+
+    @property
+    def accumulations(self) -> float:
+        """Accumulations (spike times weight) per inference."""
+        return sum(layer.accumulations for layer in self.layers())
+
+    @property
+    def multiplications(self) -> float:
+        """Multiply-adds per inference."""
+        return sum(layer.multiplications for layer in self.layers())
+
+
+def _leaks(neuron: nn.Module) -> bool:
+    """Whether its potential decays: all but IF, and LIF that keeps everything."""
+    tau = getattr(neuron, "tau", None)
+    return not (isinstance(neuron, IF) or (isinstance(tau, float) and math.isinf(tau)))

@@ -1,0 +1,175 @@
+"""Distillation in one call from Python: the same run as a recipe's, with networks of one's own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from spikedistill.build.saved import rebuild
+from spikedistill.core.over_time import OverTime
+from spikedistill.data import DataSet, Samples, data_set
+from spikedistill.recipes.schema import Recipe, parse
+from spikedistill.runs.start import start
+from spikedistill.taps import check_taps
+from spikedistill.training.progress import Live, Silent
+
+Source = nn.Module | Mapping[str, Any] | str
+"""A network, or what a recipe would say of it: `{"model": "resnet19", "activation": "lif"}`."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a distillation left behind."""
+
+    run: Path
+    """The run folder; `spikedistill.load` takes it."""
+    network: OverTime
+    """The student: images `[B, C, H, W]` in [0, 1], or frames, to logits `[B, K]`."""
+    accuracy: float
+    """Percent of right answers on the test split after all T steps."""
+    rows: list[dict[str, Any]]
+    """One row for each network, as in `result.json`."""
+
+
+def distill(
+    teacher: Source,
+    student: Source,
+    train: Samples | DataSet | str | Mapping[str, Any],
+    valid: Samples | None = None,
+    test: Samples | None = None,
+    *,
+    timesteps: int = 2,
+    epochs: int = 30,
+    losses: Mapping[str, Mapping[str, Any]] | Sequence[Any] | None = None,
+    out: Path | str = "runs/distilled",
+    seed: int = 0,
+    teacher_taps: Mapping[str, str] | None = None,
+    student_taps: Mapping[str, str] | None = None,
+    augment: Mapping[str, Any] | None = None,
+    encoder: str = "direct",
+    exist: Literal["resume", "replace"] = "resume",
+    quiet: bool = False,
+    **training: Any,
+) -> Result:
+    """Train a spiking student to answer, and to represent, as a trained teacher does.
+
+    Args:
+        teacher: a trained network for images `[B, C, H, W]` in [0, 1]; it is not changed.
+        student: the spiking network that learns; it is not changed, its trained copy is returned.
+        train: a torch `Dataset` of (image, label), a `Split`, a ready `DataSet`, or the `data:`
+            block of a recipe (a name, or a mapping).
+        valid: what is looked at after every epoch; default a tenth of `train`.
+        test: what the result is measured on; default another tenth of `train`.
+        timesteps: T of the student.
+        epochs: how often all of `train` is seen.
+        losses: method -> its options, `weight` among them; default cross-entropy, logit KD and
+            SASTC with the weights of its paper (1, 1 and 100).
+        out: the run folder.
+        seed: of initial weights, splits, data order and augmentation.
+        teacher_taps: tap name -> module path, as `{"stage1": "layer1"}`; without it, and where the
+            network declares none, stages are found by their resolution.
+        student_taps: the same for the student.
+        augment: as in a recipe, `{"crop": 4, "flip": True}`.
+        encoder: how samples become steps; `"frames"` for event data `[T, C, H, W]`, of which the
+            teacher sees the mean frame and the student, run for the same T, every frame.
+        exist: what to do with a run that is in `out`: go on with it where it is unfinished and
+            has the same settings ("resume"), or throw it away ("replace").
+        quiet: show nothing.
+        training: any further setting of `training.settings.Settings` (`lr=0.05`, ...).
+
+    Raises:
+        SpikedistillError: for anything that can be put right; the message says how.
+    """
+    sources = {"teacher": teacher, "student": student}
+    ready, data = _data(train, valid, test, seed)
+    recipe = parse(
+        {
+            "name": Path(out).name or "distilled",
+            "seed": seed,
+            "data": data,
+            "augment": dict(augment or {}),
+            "encoder": encoder,
+            "networks": {name: _entry(source) for name, source in sources.items()},
+            "training": {"epochs": epochs, **training},
+            "phases": [{"roles": _roles(timesteps), "losses": _losses(losses)}],
+        },
+        "of this call",
+    )
+    networks = {
+        name: _tapped(source, taps)
+        for name, source, taps in (
+            ("teacher", teacher, teacher_taps),
+            ("student", student, student_taps),
+        )
+        if isinstance(source, nn.Module)
+    }
+    with Silent() if quiet else Live() as progress:
+        result = start(recipe, out, None, exist, progress, networks, ready)
+    saved = rebuild(out, copy.deepcopy(_root(recipe, networks)))
+    row = result["rows"][-1]
+    accuracy = row["accuracy"][-1] if row["accuracy"] else float("nan")
+    return Result(Path(out), OverTime(saved.network, timesteps).eval(), accuracy, result["rows"])
+
+
+def _roles(timesteps: int) -> dict[str, Any]:
+    return {
+        "student": {"network": "student", "timesteps": timesteps, "trainable": True},
+        "teacher": {"network": "teacher"},
+    }
+
+
+def _losses(losses: Mapping[str, Mapping[str, Any]] | Sequence[Any] | None) -> list[Any]:
+    if losses is None:
+        losses = {"cross_entropy": {}, "logit_kd": {}, "sastc": {"weight": 100.0}}
+    if isinstance(losses, Mapping):
+        return [{name: dict(options)} for name, options in losses.items()]
+    return list(losses)
+
+
+def _root(recipe: Recipe, networks: Mapping[str, nn.Module]) -> nn.Module | None:
+    """The network from Python from which the student is built: itself, or whose twin it is."""
+    name = "student"
+    while recipe.networks[name].kind == "twin_of":
+        name = recipe.networks[name].name
+    return networks.get(name)
+
+
+def _entry(source: Source) -> Any:
+    if isinstance(source, nn.Module):
+        return {"given": f"{type(source).__module__}.{type(source).__qualname__}"}
+    return source
+
+
+def _data(
+    train: Any, valid: Samples | None, test: Samples | None, seed: int
+) -> tuple[DataSet | None, Any]:
+    """The data set (None: to be made from the entry), and what the recipe says of it."""
+    if isinstance(train, str | Mapping):
+        return None, train
+    if isinstance(train, DataSet):
+        return train, {"given": train.name}
+    made = data_set(
+        {"call": f"{__name__}:_handed_over", "train": train, "valid": valid, "test": test},
+        seed=seed,
+    )
+    name = type(train).__qualname__
+    return replace(made, name=name), {"given": name}
+
+
+def _handed_over(**parts: Any) -> dict[str, Any]:
+    """The factory of data that came from Python."""
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _tapped(network: nn.Module, taps: Mapping[str, str] | None) -> nn.Module:
+    """A copy that declares the taps: the user's network stays as it is."""
+    network = copy.deepcopy(network)
+    if taps is not None:
+        check_taps(network, taps)
+        network.taps = {**getattr(network, "taps", {}), **taps}  # type: ignore[assignment]
+    return network

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from spikedistill.build.data import as_images, check_inputs
+from spikedistill.build.networks import Facts, Workshop, find_weights
+from spikedistill.build.objective import build_objective
+from spikedistill.build.saved import rebuild
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.spec import Spec
+from spikedistill.data import DataSet
+from spikedistill.recipes import files, shelves
+from spikedistill.recipes.entries import read_loss, read_network
+from spikedistill.runs.start import start
+from spikedistill.training.progress import Silent
+from spikedistill.training.run_folder import RunFolder
+
+FACTS = Facts(classes=10, shape=(1, 8, 8), mean=(0.3,), std=(0.4,))
+
+NETWORK = """
+import torch
+from torch import nn
+
+class Foreign(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3, padding=1)
+        self.second = nn.Conv2d(4, 8, 3, stride=2, padding=1)
+        self.relu = nn.ReLU()
+        self.head = nn.Linear(8, classes)
+
+    def forward(self, x):
+        x = self.relu(self.second(self.relu(self.first(x))))
+        return self.head(x.mean((2, 3)))
+
+def net(classes=10):
+    torch.manual_seed(5)
+    return Foreign(classes)
+"""
+
+DATA = """
+from spikedistill.data import data_set
+
+class Digits:
+    pass
+
+def images(limit):
+    found = data_set("digits", train_limit=limit)
+    return {"train": found.train, "test": found.test}
+"""
+
+RECIPE = """
+name: mine
+data: {call: "mydata:images", limit: 64}
+networks:
+  teacher: {call: "mynet:net", weights: net.safetensors, mean: [0.3], std: [0.4],
+            taps: {stage1: second}}
+  student: {twin_of: teacher, neuron: {lif: {tau: 2.0}}}
+training: {epochs: 1, batch_size: 16, lr: 0.05, precision: fp32}
+phases:
+  - roles:
+      student: {network: student, timesteps: 2, trainable: true}
+      teacher: {network: teacher}
+    losses: [cross_entropy, logit_kd, sastc: {weight: 100.0}]
+"""
+
+
+def workshop(**networks: Any) -> Workshop:
+    return Workshop({name: read_network(entry) for name, entry in networks.items()}, FACTS)
+
+
+def state(network: nn.Module) -> torch.Tensor:
+    return torch.cat([value.flatten() for value in network.state_dict().values()])
+
+
+def test_initial_weights_are_a_function_of_seed_and_name() -> None:
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    first = state(workshop(a="digits", b="digits").network("a"))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(2)
+    both = workshop(a="digits", b="digits")
+    other = both.network("b")
+    assert torch.equal(state(both.network("a")), first)
+    assert not torch.equal(state(other), first)
+
+
+def test_blueprints_take_classes_channels_and_normalisation_from_the_data() -> None:
+    network: Any = workshop(a={"model": "digits", "std": [0.5]}).network("a")
+    assert (network.classes, network.mean.tolist()) == (10, [pytest.approx(0.3)])
+    assert network.std.item() == 0.5
+    assert network.network.layer1[0].in_channels == 1
+    wider: Any = workshop(a={"model": "digits", "classes": 3, "norm": "tdbn"}).network("a")
+    assert wider.classes == 3
+    assert type(wider.network.layer1[1]).__name__ == "TDBN"
+
+
+def test_thresholds_of_a_twin_are_set_from_the_data() -> None:
+    entries = {"t": read_network("digits")}
+    entries["s"] = read_network({"twin_of": "t", "thresholds": "data", "percentile": 100})
+    made = Workshop(entries, FACTS, images=torch.rand(4, 1, 8, 8))
+    teacher, twin = made.network("t"), made.network("s")
+    seen: list[torch.Tensor] = []
+    first: Any = teacher.get_submodule("network.layer1.2")
+    first.register_forward_hook(lambda _module, _inputs, out: seen.append(out))
+    with torch.no_grad():
+        teacher.eval()(made.images)
+    threshold = twin.get_submodule("network.layer1.2").threshold
+    assert threshold.item() == pytest.approx(seen[0].max().item(), rel=1e-5)
+
+
+def test_thresholds_from_frames_look_at_every_frame() -> None:
+    frames = torch.rand(4, 3, 1, 8, 8)
+    assert torch.equal(as_images(frames)[4], frames[1, 1])
+    assert as_images(frames[:, 0]).shape == (4, 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "encoding", "augment", "sentence"),
+    [
+        (
+            (1, 8, 8),
+            "frames",
+            {},
+            r"a sample of d is one image \[1, 8, 8\]; choose encoder: direct",
+        ),
+        ((5, 2, 8, 8), "direct", {}, r"5 frames \[5, 2, 8, 8\], and encoder: direct is for images"),
+        ((5, 2, 8, 8), "rate", {}, "set encoder: frames"),
+        ((5, 2, 8, 8), "frames", {"autoaugment": "cifar10"}, "augment.trivialaugment=snn"),
+    ],
+)
+def test_what_is_not_made_for_the_samples_is_refused(
+    shape: tuple[int, ...], encoding: str, augment: dict[str, Any], sentence: str
+) -> None:
+    samples = TensorDataset(torch.zeros(4, *shape), torch.zeros(4))
+    data = DataSet("d", samples, samples, samples, ("a", "b"), (0.0,), (1.0,))
+    with pytest.raises(SpikedistillError, match=sentence):
+        check_inputs(data, encoding, augment)
+
+
+def test_what_is_made_for_the_samples_passes() -> None:
+    for shape, encoding in (((1, 8, 8), "rate"), ((5, 2, 8, 8), "frames")):
+        samples = TensorDataset(torch.zeros(4, *shape), torch.zeros(4))
+        data = DataSet("d", samples, samples, samples, ("a", "b"), (0.0,), (1.0,))
+        check_inputs(data, encoding, {"flip": True, "autoaugment": None})
+
+
+def test_a_losses_first_parameters_do_not_depend_on_its_neighbours() -> None:
+    shapes = {"stage1": (1, 8, 4, 8, 8), "stage2": (1, 8, 8, 4, 4)}
+    specs = {name: Spec(name, 1, 8, 10, shapes) for name in ("student", "teacher")}
+    alone = build_objective([read_loss("sastc")], specs, seed=0)
+    among = build_objective([read_loss("fitnet"), read_loss("sastc")], specs, seed=0)
+    other = build_objective([read_loss("sastc")], specs, seed=1)
+    one, two, three = (state(built.losses["sastc"]) for built in (alone, among, other))
+    assert torch.equal(one, two) and not torch.equal(one, three)
+
+
+def test_weights_are_looked_for_beside_the_data(tmp_path: Path) -> None:
+    (tmp_path / "w.npz").touch()
+    assert find_weights("w.npz", tmp_path) == (tmp_path / "w.npz").resolve()
+    with pytest.raises(SpikedistillError) as caught:
+        find_weights("v.npz", tmp_path)
+    assert str(tmp_path / "v.npz") in str(caught.value) and "--data-dir" in str(caught.value)
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.sentences.append(text)
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a network, its weights, data and a recipe of the user's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("mynet", "mydata"):
+        monkeypatch.delitem(__import__("sys").modules, name, raising=False)
+    (tmp_path / "mynet.py").write_text(NETWORK)
+    (tmp_path / "mydata.py").write_text(DATA)
+    (tmp_path / "mine.yaml").write_text(RECIPE)
+    import mynet  # type: ignore[import-not-found]
+
+    torch.manual_seed(0)
+    save_file(mynet.Foreign(10).state_dict(), tmp_path / "net.safetensors")
+    return tmp_path
+
+
+def test_a_users_own_network_and_data(own: Path) -> None:
+    heard = Heard()
+    result = start(files.load("mine.yaml"), progress=heard)
+    assert [row["role"] for row in result["rows"]] == ["teacher", "student"]
+    assert "guessing among 10 classes" in heard.sentences[1]
+    saved: Any = rebuild(own / "runs/mine").network
+    assert torch.equal(saved.mean, torch.tensor([0.3]))
+    assert [type(m).__name__ for m in saved.network.children()].count("LIF") == 2
+
+
+LOSS = """
+from spikedistill.core.loss import Loss
+
+class LogitMSE(Loss):
+    def __init__(self, learner, guide=None, *, centred: bool = False):
+        super().__init__(learner, guide)
+
+    def forward(self, learner, guide, batch):
+        return (learner.outputs.mean(0) - guide.outputs.mean(0)).square().mean()
+"""
+
+
+def test_a_loss_of_ones_own(own: Path) -> None:
+    (own / "myloss.py").write_text(LOSS)
+    text = RECIPE.replace("logit_kd", '"myloss:LogitMSE": {weight: 0.5, centred: true}')
+    (own / "mine.yaml").write_text(text)
+    start(files.load("mine.yaml"))
+    (line,) = (own / "runs/mine/cells/student/metrics.jsonl").read_text().splitlines()[-1:]
+    assert '"LogitMSE": ' in line
+    cited = shelves.references(RunFolder(own / "runs/mine").config())
+    assert [one.key for one in cited] == ["deng2022tet", "hong2025sastc"]
+    (own / "mine.yaml").write_text(text.replace("centred", "centered"))
+    with pytest.raises(SpikedistillError, match=r"LogitMSE\.centered: unknown option; .*'centred'"):
+        files.load("mine.yaml")
+    (own / "myloss.py").unlink()  # what is known of the others is still told
+    __import__("sys").modules.pop("myloss")
+    assert shelves.references(RunFolder(own / "runs/mine").config()) == cited
+
+
+def test_stages_are_found_and_said_where_none_are_named(own: Path) -> None:
+    text = RECIPE.replace(",\n            taps: {stage1: second}", "")
+    text = text.replace("sastc: {weight: 100.0}", "").replace("mine", "plain")
+    (own / "plain.yaml").write_text(text)
+    heard = Heard()
+    start(files.load("plain.yaml"), progress=heard)
+    assert "teacher declares no stages" in heard.sentences[0]
+
+
+def test_a_foreign_network_without_activations_has_no_twin(own: Path) -> None:
+    (own / "mynet.py").write_text(NETWORK.replace("self.relu(", "(").replace("nn.ReLU()", "None"))
+    __import__("sys").modules.pop("mynet")
+    with pytest.raises(SpikedistillError, match=r"network .student.: .* has no activation"):
+        start(files.load("mine.yaml"))

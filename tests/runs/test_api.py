@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+import spikedistill
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.neurons.lif import LIF
+from spikedistill.runs.api import distill
+
+BRIEF: dict[str, Any] = {"epochs": 1, "batch_size": 16, "quiet": True, "precision": "fp32"}
+
+
+class Stripes(Dataset[tuple[Tensor, int]]):
+    """Bright rows above or below: two classes that a linear layer tells apart."""
+
+    def __len__(self) -> int:
+        return 80
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = torch.zeros(1, 8, 8)
+        label = index % 2
+        image[:, 4 * label : 4 * label + 4] = 0.5 + index / 160
+        return image, label
+
+
+def small_ann() -> nn.Sequential:
+    """A network that declares nothing."""
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(4, 8, 3, stride=2, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(128, 2),
+    )
+
+
+def test_from_two_modules_and_a_dataset_to_a_module(tmp_path: Path) -> None:
+    teacher = small_ann()
+    student = spikedistill.spiking_twin(teacher, LIF())
+    before = {name: value.clone() for name, value in student.state_dict().items()}
+    result = distill(teacher, student, Stripes(), timesteps=3, out=tmp_path / "run", **BRIEF)
+    images = torch.rand(5, 1, 8, 8)
+    assert result.network(images).shape == (5, 2)
+    assert result.network.timesteps == 3
+    assert len(result.rows[-1]["accuracy"]) == 3
+    assert result.accuracy == result.rows[-1]["accuracy"][-1]
+    assert result.rows[-1]["losses"] == ["cross_entropy", "logit_kd", "sastc"]
+    # what the user handed over stays as it was
+    assert all(torch.equal(value, before[name]) for name, value in student.state_dict().items())
+    assert not hasattr(teacher, "taps") and all(p.requires_grad for p in teacher.parameters())
+    with pytest.raises(SpikedistillError, match=r"hand it over: spikedistill.load\(run, network"):
+        spikedistill.load(result.run)
+    again = spikedistill.load(result.run, network=spikedistill.spiking_twin(small_ann(), LIF()))
+    assert torch.equal(again(images), result.network(images))
+
+
+def test_a_student_in_words_is_loaded_without_help(tmp_path: Path) -> None:
+    student = {"model": "digits", "activation": "lif", "width": 0.5}
+    losses = {"cross_entropy": {}, "sastc": {"weight": 10.0}}
+    result = distill(small_ann(), student, Stripes(), out=tmp_path / "run", losses=losses, **BRIEF)
+    images = torch.rand(5, 1, 8, 8)
+    assert torch.equal(spikedistill.load(result.run)(images), result.network(images))
+    file = result.run / "cells/student/model.safetensors"
+    assert torch.equal(spikedistill.load(file)(images), result.network(images))
+
+
+def test_a_twin_in_words_needs_the_network_whose_twin_it_is(tmp_path: Path) -> None:
+    student = {"twin_of": "teacher", "neuron": "lif"}
+    losses = {"cross_entropy": {}, "fitnet": {}}
+    result = distill(small_ann(), student, Stripes(), out=tmp_path / "run", losses=losses, **BRIEF)
+    images = torch.rand(5, 1, 8, 8)
+    again = spikedistill.load(result.run, network=small_ann())
+    assert torch.equal(again(images), result.network(images))
+
+
+def test_named_taps_are_what_the_losses_see(tmp_path: Path) -> None:
+    teacher = small_ann()
+    student = spikedistill.spiking_twin(teacher, LIF())
+    taps = {"stage1": "4"}
+    losses = {"cross_entropy": {}, "sastc": {"learner_taps": ["stage2"]}}
+    with pytest.raises(SpikedistillError, match=r"no tap of the student matches 'stage2'"):
+        distill(teacher, student, Stripes(), out=tmp_path / "run", losses=losses,
+                student_taps=taps, **BRIEF)  # fmt: skip
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
+    student = spikedistill.spiking_twin(small_ann(), LIF())
+    words: dict[str, Any] = {"out": tmp_path / "run", "losses": {"cross_entropy": {}}, **BRIEF}
+    distill(small_ann(), student, Stripes(), **words)
+    with pytest.raises(SpikedistillError, match=r"already holds a run"):
+        distill(small_ann(), student, Stripes(), **words | {"epochs": 2})
+    assert distill(small_ann(), student, Stripes(), **words, exist="replace").rows
+
+
+def test_wrong_words_are_refused_all_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SpikedistillError) as caught:
+        words: dict[str, Any] = {"losses": {"sastk": {}}, "lrr": 1, "timesteps": 0}
+        distill(small_ann(), {"model": "digts"}, Stripes(), out=tmp_path / "run", **words)
+    for part in ("did you mean 'digits'", "did you mean 'sastc'", "training.lrr", "at least 1"):
+        assert part in str(caught.value)
