@@ -10,8 +10,8 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from spikedistill.build.data import as_images, check_inputs
+from spikedistill.build.losses import build_objective
 from spikedistill.build.networks import Facts, Workshop, find_weights
-from spikedistill.build.objective import build_objective
 from spikedistill.build.saved import rebuild
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.spec import Spec

@@ -13,8 +13,8 @@ from torch import nn
 
 from spikedistill.build.cells import Cell, cells
 from spikedistill.build.data import as_images, build_data, check_inputs, split_loader
+from spikedistill.build.losses import build_distiller, build_objective, build_specs
 from spikedistill.build.networks import Facts, Say, Workshop
-from spikedistill.build.objective import build_distiller, build_objective, build_specs
 from spikedistill.core.machine import machine
 from spikedistill.core.objective import Objective
 from spikedistill.core.spec import Spec

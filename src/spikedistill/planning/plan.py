@@ -14,8 +14,8 @@ from torch import nn
 
 from spikedistill.build.cells import Cell, cells, settled
 from spikedistill.build.data import build_data, check_inputs
+from spikedistill.build.losses import build_distiller, build_objective, build_specs
 from spikedistill.build.networks import Facts, Workshop
-from spikedistill.build.objective import build_distiller, build_objective, build_specs
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.machine import machine
 from spikedistill.core.trace import Batch

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from spikedistill.build.cells import cells
-from spikedistill.build.objective import build_specs
+from spikedistill.build.losses import build_specs
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.spec import Spec
 from spikedistill.grid.points import Point, alone
