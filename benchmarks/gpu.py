@@ -28,6 +28,7 @@ from _bench import heading, machine, markdown, replace
 from _budget import TIMED, Fit, fitted
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.row import Row, main_score
 from spikedistill.planning.devices import DEVICES
 from spikedistill.planning.plan import plan
 from spikedistill.recipes.files import load
@@ -57,10 +58,10 @@ class Told(Silent):
     def epoch(self, row: dict[str, Any]) -> None:
         """Keep the line of an epoch."""
         told = self.row["trainings"].setdefault(self.title, {})
-        told |= {"epoch": row["epoch"], "images_per_second": round(row["images_per_second"])}
+        told |= {"epoch": row["epoch"], "samples_per_second": round(row["samples_per_second"])}
         told |= {"seconds": round(row["seconds"], 1), "losses": row["losses"]}
         if row.get("valid"):
-            told["valid"] = row["valid"]["accuracy"][-1]
+            told["valid"] = main_score(row["valid"])
         self.results.write()
         print(f"{self.row['recipe']} {self.title}: {json.dumps(told)}", flush=True)
 
@@ -112,10 +113,10 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
                 row["recipe"],
                 "-" if row.get("claim") is None else f"{row['claim']:.2f}",
                 "-" if final is None else f"{final:.2f}",
-                f"{student['valid']:.2f}" if "valid" in student else "-",
+                "-" if student.get("valid") is None else f"{student['valid']:.2f}",
                 f"{student.get('epoch', 0)} of {row.get('epochs', '?')} ({row.get('of', '?')})",
                 str(row.get("batch_size", "-")),
-                str(student.get("images_per_second", "-")),
+                str(student.get("samples_per_second", "-")),
                 f"{sum(t['seconds'] for t in row['trainings'].values()) / 60:.1f}",
                 f"`{row.get('command', '')}`",
             ]
@@ -160,8 +161,7 @@ def train(recipe: str, choice: argparse.Namespace, results: Results) -> None:
     results.write()
     done = RunFolder(folder).result()
     result = done or start(chosen, folder, exist="resume", progress=Told(results, row))
-    last = result["rows"][-1]
-    row |= {"accuracy": last["accuracy"][-1] if last["accuracy"] else None, "result": result}
+    row |= {"accuracy": Row.from_plain(result["rows"][-1]).score, "result": result}
     results.write()
 
 

@@ -23,6 +23,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from spikedistill.build.cells import Cell, cells, settled
 from spikedistill.core.trace import Batch
+from spikedistill.core.tree import first
 from spikedistill.functional import recall
 from spikedistill.functional.compiled import compiling
 from spikedistill.functional.recall import fired_again
@@ -99,12 +100,13 @@ def recipe_rows(name: str, choice: argparse.Namespace) -> list[Any]:
 def real(planner: Planner, cell: Cell) -> tuple[Distiller, Batch]:
     """The same training with real tensors."""
     settings = planner.recipe.settings(cell.phase)
-    images = torch.rand(settings.batch_size, *planner.data.shape)
-    images = images.contiguous(memory_format=torch.channels_last)
-    distiller = planner.distiller(cell, planner.networks(cell), images)
-    distiller.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    like = first(planner.batch(settings.batch_size).inputs)
+    images = torch.rand_like(like)  # in channels_last too
     targets = torch.randint(0, len(planner.data.classes), (settings.batch_size,))
-    return distiller, Batch(images, targets)
+    batch = Batch(images, targets)
+    distiller = planner.distiller(cell, planner.networks(cell), batch)
+    distiller.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return distiller, batch
 
 
 def forward(distiller: Distiller, batch: Batch, settings: Settings) -> Tensor:
@@ -138,7 +140,7 @@ def timed(step: Callable[[], None]) -> list[float]:
 
 def kept_bytes(distiller: Distiller, batch: Batch, settings: Settings) -> int:
     """Bytes that autograd keeps of a real forward pass, each storage once."""
-    there = [*distiller.parameters(), *distiller.buffers(), batch.inputs]
+    there = [*distiller.parameters(), *distiller.buffers(), first(batch.inputs)]
     known = {x.untyped_storage().data_ptr() for x in there}
     found: dict[int, tuple[int, Tensor]] = {}
 

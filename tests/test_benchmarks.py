@@ -269,7 +269,10 @@ def test_a_training_in_a_budget_goes_on_where_it_stopped(
         gpu.main([str(out), "--minutes", "9", *words])  # other minutes change nothing that is begun
     (row,) = json.loads(out.read_text("utf-8"))["rows"]
     assert row["fit"] == half["fit"] and (row["epochs"], row["of"]) == (1, 15)
-    assert row["accuracy"] == row["result"]["rows"][-1]["accuracy"][-1]
+    assert row["accuracy"] == row["result"]["rows"][-1]["scores"]["accuracy"][-1]
+    student = row["trainings"]["student"]
+    assert student["valid"] == row["result"]["rows"][-1]["valid"]
+    assert student["samples_per_second"] > 0
     assert row["trainings"]["teacher"] == half["trainings"]["teacher"]  # not trained again
     assert "| digits-sastc | - |" in out.with_suffix(".md").read_text("utf-8")
     monkeypatch.setattr(gpu, "start", None)

@@ -8,8 +8,9 @@ import sys
 import spikedistill
 
 PUBLIC = """
-    Batch CrossEntropy Distiller FitNet IF LIF LogitKD Loader Loss Needs Objective OverTime PLIF
-    Probe Reference Role SASTC Schedule Spec Tapped Term Trace
+    Alphabet Batch Conversion CrossEntropy Distiller FitNet IF LIF LogitKD Loader Loss Metric Needs
+    Neuron Objective OverTime PLIF Place Probe Reference Role Row SASTC Schedule Spec Tapped Task
+    Temporal Term Trace
     data_set deploy describe distill load spiking_twin
 """.split()
 

@@ -31,9 +31,20 @@ def test_every_network_declares_its_neurons_and_membranes():
         "stage1": "first",
         "spikes1": "first.1",
         "membrane1": "first.1.membrane",
+        "membrane_stage1": "first.1.membrane",
         "spikes2": "fire",
         "membrane2": "fire.membrane",
     }
+
+
+def test_the_membrane_of_a_stage_is_that_of_its_last_neurons():
+    network = nn.Sequential()
+    for _ in range(3):
+        network.append(nn.Sequential(nn.Linear(4, 4), LIF(), nn.Linear(4, 4), LIF()))
+    network.taps = {"stage1": "0", "stage2": "1", "pooled": "2", "stages": "2"}
+    taps = declared_taps(network)
+    assert (taps["membrane_stage1"], taps["membrane_stage2"]) == ("0.3.membrane", "1.3.membrane")
+    assert not {"membrane_pooled", "membrane_stages", "membrane_stage3"} & set(taps)
 
 
 def test_recording_has_time_first_and_leaves_nothing_outside_its_call():

@@ -12,16 +12,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spikedistill.build.saved import load as load
     from spikedistill.conversion.twin import spiking_twin as spiking_twin
+    from spikedistill.core.clock import Alphabet as Alphabet
+    from spikedistill.core.clock import Temporal as Temporal
+    from spikedistill.core.conversion import Conversion as Conversion
     from spikedistill.core.loss import Loss as Loss
     from spikedistill.core.loss import Needs as Needs
+    from spikedistill.core.metric import Metric as Metric
     from spikedistill.core.objective import Objective as Objective
     from spikedistill.core.objective import Role as Role
     from spikedistill.core.objective import Term as Term
     from spikedistill.core.over_time import OverTime as OverTime
+    from spikedistill.core.place import Place as Place
     from spikedistill.core.probe import Probe as Probe
     from spikedistill.core.reference import Reference as Reference
+    from spikedistill.core.row import Row as Row
     from spikedistill.core.schedule import Schedule as Schedule
     from spikedistill.core.spec import Spec as Spec
+    from spikedistill.core.task import Task as Task
     from spikedistill.core.trace import Batch as Batch
     from spikedistill.core.trace import Trace as Trace
     from spikedistill.data import Loader as Loader
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from spikedistill.methods.fitnet import FitNet as FitNet
     from spikedistill.methods.logit_kd import LogitKD as LogitKD
     from spikedistill.methods.sastc import SASTC as SASTC
+    from spikedistill.neurons import Neuron as Neuron
     from spikedistill.neurons.integrate_and_fire import IF as IF
     from spikedistill.neurons.lif import LIF as LIF
     from spikedistill.neurons.plif import PLIF as PLIF
@@ -40,13 +48,21 @@ if TYPE_CHECKING:
     from spikedistill.training.distiller import describe as describe
 
 _HOMES = {
+    "build.saved": ("load",),
+    "conversion.twin": ("spiking_twin",),
+    "core.clock": ("Alphabet", "Temporal"),
+    "core.conversion": ("Conversion",),
     "core.loss": ("Loss", "Needs"),
+    "core.metric": ("Metric",),
     "core.objective": ("Objective", "Role", "Term"),
     "core.over_time": ("OverTime",),
+    "core.place": ("Place",),
     "core.probe": ("Probe",),
     "core.reference": ("Reference",),
+    "core.row": ("Row",),
     "core.schedule": ("Schedule",),
     "core.spec": ("Spec",),
+    "core.task": ("Task",),
     "core.trace": ("Batch", "Trace"),
     "data": ("Loader", "data_set"),
     "export.deploy": ("deploy",),
@@ -54,12 +70,11 @@ _HOMES = {
     "methods.fitnet": ("FitNet",),
     "methods.logit_kd": ("LogitKD",),
     "methods.sastc": ("SASTC",),
-    "conversion.twin": ("spiking_twin",),
+    "neurons": ("Neuron",),
     "neurons.integrate_and_fire": ("IF",),
     "neurons.lif": ("LIF",),
     "neurons.plif": ("PLIF",),
     "runs.api": ("distill",),
-    "build.saved": ("load",),
     "taps": ("Tapped",),
     "training.distiller": ("Distiller", "describe"),
 }

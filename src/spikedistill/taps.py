@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from spikedistill.core.clock import Temporal, temporal_layers
+from spikedistill.core.clock import Temporal, firing_layers
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.core.probe import Probe
 from spikedistill.core.spec import summary
+from spikedistill.core.tree import Inputs, first, mapped
 from spikedistill.functional.compiled import compiling
 
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.GELU, nn.SiLU, nn.ELU, nn.Hardtanh)
@@ -26,24 +26,30 @@ def declared_taps(network: nn.Module) -> dict[str, str]:
 
     The network's own `taps` come first (`stage1`, `pooled`, ...). Every network also has
     `spikesN` and `membraneN` for its N-th neuron and `activationN` for its N-th activation module,
-    in order of registration.
+    in order of registration; and `membrane_stageN` for the last neuron of its N-th stage.
     """
     taps = dict(getattr(network, "taps", {}))
+    stages = {
+        name: path for name, path in taps.items() if name[:5] == "stage" and name[5:].isdigit()
+    }
     paths = {module: path for path, module in network.named_modules()}
-    for number, layer in enumerate(temporal_layers(network), 1):
+    for number, layer in enumerate(firing_layers(network), 1):
         taps[f"spikes{number}"] = paths[layer]
         if isinstance(getattr(layer, "membrane", None), Probe):
             taps[f"membrane{number}"] = f"{paths[layer]}.membrane"
+            for stage, path in stages.items():
+                if f"{paths[layer]}.".startswith(f"{path}."):
+                    taps[f"membrane_{stage}"] = f"{paths[layer]}.membrane"
     plain = [module for module in network.modules() if isinstance(module, ACTIVATIONS)]
     return taps | {f"activation{number}": paths[layer] for number, layer in enumerate(plain, 1)}
 
 
-def usable_taps(network: nn.Module, images: Shaped[Tensor, "B *rest"]) -> dict[str, str]:
+def usable_taps(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[str, str]:
     """The declared taps, without generated ones that do not fire exactly once in a forward pass.
 
     Many a foreign network calls one `nn.ReLU` several times; that must only trouble whoever wants
     to watch it. What the network or the user declared stays: to watch it is an error with a
-    sentence. One dry run in evaluation mode, of two images and one time step.
+    sentence. One dry run in evaluation mode, of two samples `[B, ...]` at every step.
     """
     declared = declared_taps(network)
     found = {name: declared[name] for name in declared if name not in getattr(network, "taps", {})}
@@ -56,7 +62,7 @@ def usable_taps(network: nn.Module, images: Shaped[Tensor, "B *rest"]) -> dict[s
     ]
     try:
         with compiling(False):
-            _dry(network, images[:2], 1)
+            _dry(network, mapped(lambda value: value[:2], inputs), timesteps)
     finally:
         for hook in hooks:
             hook.remove()
@@ -78,9 +84,7 @@ def check_taps(network: nn.Module, taps: Mapping[str, str]) -> None:
             )
 
 
-def default_stages(
-    network: nn.Module, inputs: Shaped[Tensor, "B *rest"], timesteps: int = 1
-) -> dict[str, str]:
+def default_stages(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[str, str]:
     """Stages of a network that declares none: the last activation before each drop of resolution.
 
     One dry run in evaluation mode; `inputs` is one raw batch. What counts are maps `[N, C, H, W]`
@@ -119,9 +123,9 @@ def default_stages(
     return {f"stage{number}": path for number, path in enumerate(last.values(), 1)}
 
 
-def _dry(network: nn.Module, inputs: Tensor, timesteps: int) -> None:
+def _dry(network: nn.Module, inputs: Inputs, timesteps: int) -> None:
     with torch.no_grad(), evaluation(network):
-        run_folded(network, inputs.unsqueeze(0), timesteps)
+        run_folded(network, mapped(lambda value: value.unsqueeze(0), inputs), timesteps)
 
 
 class Tapped(nn.Module):
@@ -177,14 +181,12 @@ class Tapped(nn.Module):
 
         return listen
 
-    def forward(
-        self, inputs: Shaped[Tensor, "S B *rest"], timesteps: int = 1
-    ) -> tuple[Shaped[Tensor, "T B *outputs"], dict[str, Tensor]]:
+    def forward(self, inputs: Inputs, timesteps: int = 1) -> tuple[Inputs, dict[str, Tensor]]:
         """Outputs `[T, B, ...]` and taps `{name: [T, B, ...]}` of one run.
 
         A tap before the first neuron of a stem that is computed once has one step, `[1, B, ...]`.
         """
-        size = inputs.shape[1]
+        size = first(inputs).shape[1]
         self._record = {}
         try:
             outputs = run_folded(self.network, inputs, timesteps, self.first)

@@ -13,13 +13,14 @@ from spikedistill.analysis.subject import Subject
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
 from spikedistill.costs.synops import SynopsMeter
-from spikedistill.data import Split
+from spikedistill.data import Split, collate_sequences
 from spikedistill.explain.spike_activation_map import shown_maps, spike_activation_map
 from spikedistill.neurons.lif import LIF
 from spikedistill.report.frames import painted
 from spikedistill.taps import Tapped
 
 T, K = 3, 4
+OF_IMAGES = ("confusion", "mistakes")
 
 
 def network(spiking: bool = True, channels: int = 1) -> nn.Module:
@@ -40,7 +41,7 @@ def split(count: int = 25) -> Split:
 
 def test_a_spiking_network() -> None:
     net, images = network().eval(), split()
-    seen = examine_network(Subject(net, T, "direct", images, batch_size=10))
+    seen = examine_network(Subject(net, T, "direct", images, batch_size=10), OF_IMAGES)
     with torch.no_grad():
         outputs = OverTime(net).over_time((images.images.float() / 255).unsqueeze(0), T).double()
     chosen = [int(row.argmax()) for row in outputs.mean(0)]
@@ -52,11 +53,17 @@ def test_a_spiking_network() -> None:
     for true, answer, count in facts["confusion"]:
         told[true, answer] = count
     assert np.array_equal(told, counts) and facts["images"] == 25 and facts["spiking"]
-    assert facts["accuracy"][-1] == pytest.approx(100 * counts.trace() / 25)
+    assert told.sum() == 25 and told.trace() == sum(
+        answer == true for answer, true in zip(chosen, images.labels.tolist(), strict=True)
+    )
     judged = zip(outputs.mean(0), chosen, images.labels.tolist(), strict=True)
     wrong = [float(row.softmax(-1).max()) for row, answer, true in judged if answer != true]
     confidences = [one["confidence"] for one in facts["mistakes"]]
     assert confidences == pytest.approx(sorted(wrong, reverse=True)[:12])
+    so_far = outputs.cumsum(0).argmax(-1)  # the answers after 1, 2, ..., T steps
+    steps = {tuple(column) for column in so_far.T.tolist()}
+    assert all(len(one["steps"]) == T and tuple(one["steps"]) in steps for one in facts["mistakes"])
+    assert all(one["steps"][-1] == one["answered"] != one["true"] for one in facts["mistakes"])
     assert seen.arrays["mistakes"].shape == (len(confidences), 1, 8, 8)
 
 
@@ -111,7 +118,7 @@ def test_networks_without_maps_and_runs_of_one_step() -> None:
     assert (
         examine_network(Subject(network(), 1, "direct", split())).facts["maps"] is None
     )  # always blank
-    with pytest.raises(SpikedistillError, match="no images"):
+    with pytest.raises(SpikedistillError, match="no samples"):
         examine_network(Subject(flat, T, "direct", split(0)))
 
 
@@ -132,7 +139,7 @@ class Recordings(Dataset[tuple[torch.Tensor, int]]):
 @pytest.mark.parametrize(("spiking", "steps"), [(True, T), (False, 1), (False, T)])
 def test_frames_of_events(spiking: bool, steps: int) -> None:
     net, data = network(spiking, channels=2).eval(), Recordings()
-    seen = examine_network(Subject(net, steps, "frames", data, batch_size=10))
+    seen = examine_network(Subject(net, steps, "frames", data, batch_size=10), OF_IMAGES)
     chosen = examples(torch.tensor(data.targets))
     frames = data.frames if steps == T else data.frames.mean(1, keepdim=True)
     with torch.no_grad():
@@ -149,5 +156,61 @@ def test_frames_of_events(spiking: bool, steps: int) -> None:
 
 
 def test_rate_coded_inputs_have_time() -> None:
-    seen = examine_network(Subject(network().eval(), T, "rate", split(), batch_size=10))
-    assert len(seen.facts["accuracy"]) == len(seen.facts["energy_at"]) == T
+    net = network().eval()
+    seen = examine_network(Subject(net, T, "rate", split(), batch_size=10), OF_IMAGES)
+    assert len(seen.facts["energy_at"]) == T and seen.facts["mistakes"]
+    assert {len(one["steps"]) for one in seen.facts["mistakes"]} == {T}
+
+
+def test_what_belongs_to_a_task_is_kept_where_it_is_asked_for() -> None:
+    subject = Subject(network().eval(), T, "direct", split(), batch_size=10)
+    plain, whole = examine_network(subject), examine_network(subject, OF_IMAGES)
+    assert set(whole.facts) - set(plain.facts) == set(OF_IMAGES)
+    assert set(whole.arrays) - set(plain.arrays) == {"mistakes"}
+    assert {name: whole.facts[name] for name in plain.facts} == plain.facts
+    alone = examine_network(
+        subject, ["confusion", "energy_by_layer"]
+    )  # that of every task keeps nothing
+    assert set(alone.facts) - set(plain.facts) == {"confusion"}
+    with pytest.raises(SpikedistillError, match=r"no section 'confusoin'.*confusion"):
+        examine_network(subject, ["confusoin"])
+
+
+class Sentences(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Sequences `[L, 6]` of 1 to 5 positions, and a class for each position."""
+
+    def __init__(self, count: int = 25) -> None:
+        lengths = [n % 5 + 1 for n in range(count)]
+        self.inputs = [3 * torch.rand(length, 6) for length in lengths]
+        self.targets = [torch.arange(length) % K for length in lengths]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.inputs[index], self.targets[index]
+
+
+def test_of_sequences_only_positions_that_are_there_count() -> None:
+    net = nn.Sequential(nn.Linear(6, 9), LIF(v_threshold=0.5), nn.Linear(9, K)).eval()
+    data = Sentences()
+    subject = Subject(net, T, "direct", data, batch_size=10, collate=collate_sequences)
+    seen = examine_network(subject, OF_IMAGES)
+    told, counts = np.zeros((K, K), int), np.zeros((K, K), int)
+    for true, answer, count in seen.facts["confusion"]:
+        told[true, answer] = count
+    rates = []
+    for inputs, targets in data:  # one by one, without padding
+        with torch.no_grad():
+            outputs, taps = Tapped(net, ["spikes1"])(inputs[None, None], T)
+        rates.append(taps["spikes1"].flatten(1, 2))
+        np.add.at(counts, (targets.numpy(), outputs.mean(0)[0].argmax(-1).numpy()), 1)
+    assert np.array_equal(told, counts) and told.sum() == sum(map(len, data.targets))
+    assert seen.facts["mistakes"] == [] and seen.facts["maps"] is None
+    (layer,) = seen.facts["layers"]
+    expected = torch.cat(rates, 1).mean((1, 2))
+    assert layer["over_time"] == pytest.approx(expected.tolist(), abs=1e-6)
+    accumulated = 9 * K * T * sum(map(len, data.targets)) / 25 * float(expected.mean())
+    multiplied = 6 * 9 * sum(map(len, data.targets)) / 25
+    pj = 4.6 * multiplied + 0.9 * accumulated
+    assert seen.facts["totals"]["45nm"]["snn_pj"] == pytest.approx(pj, rel=1e-5)

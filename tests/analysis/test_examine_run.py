@@ -53,7 +53,10 @@ def test_every_network_is_looked_at(whole: tuple[Path, Any]) -> None:
         result = module.RunFolder(folder).cell(name).result()
         facts = looks.found["cells", name].facts
         assert result is not None
-        assert facts["accuracy"] == pytest.approx(result["accuracy"])  # all 359 test images
+        right = sum(count for true, answer, count in facts["confusion"] if true == answer)
+        assert result["metric"] == "accuracy"
+        assert 100 * right / 359 == pytest.approx(result["scores"]["accuracy"][-1])  # all of them
+        assert facts["task"] == "image_classification" and "accuracy" not in facts
         assert facts["test_images"] == facts["images"] == 359
         pj = 4.6 * result["multiplications"] + 0.9 * (result["synops"] or 0)
         assert facts["energy_at"][-1][1] == pytest.approx(pj)
@@ -91,14 +94,15 @@ def test_only_what_changed_is_looked_at_again(run: Path) -> None:
     assert a["confusion"] == b["confusion"]
 
 
-def test_a_look_that_does_not_say_everything_is_taken_again(run: Path) -> None:
+@pytest.mark.parametrize("gone", ["totals", "task", "confusion", "mistakes"])
+def test_a_look_that_does_not_say_everything_is_taken_again(run: Path, gone: str) -> None:
     path = run / "examined/cells/teacher.json"
     facts = json.loads(path.read_text())
-    path.write_text(json.dumps({key: value for key, value in facts.items() if key != "totals"}))
+    path.write_text(json.dumps({key: value for key, value in facts.items() if key != gone}))
     heard = Heard()
     looks = examine_run(run, progress=heard)
     assert heard.sentences == ["looking at teacher"]
-    assert "totals" in looks.found["cells", "teacher"].facts
+    assert gone in looks.found["cells", "teacher"].facts
 
 
 def test_a_network_that_is_gone_is_named(run: Path) -> None:

@@ -89,6 +89,32 @@ def test_its_teacher_stands_beside_it(found: dict[str, Any], run: Path) -> None:
     expected = 0.3 * stem + 0.15 * (rows[0]["macs"] - stem)
     assert found["totals"]["quantized"]["teacher_pj"] == pytest.approx(expected)
     assert rows[0]["energy_pj"] == pytest.approx(4.6 * rows[0]["macs"])
+    (only,) = found["teachers"]
+    assert {name: only[name] for name in ("network", "macs")} == found["teacher"]
+    assert only["pj"] == {model: found["totals"][model]["teacher_pj"] for model in MODELS}
+
+
+def test_every_frozen_ann_is_priced_and_the_teacher_stands_first(tmp_path: Path) -> None:
+    changes = ["networks.assistant={model: digits, width: 0.25}",
+               "phases.student.roles.assistant={network: assistant}",
+               "phases.student.losses=[{cross_entropy: {}}, {logit_kd: {guide: assistant}}]",
+               "phases.student.training.epochs=0"]  # fmt: skip
+    with compiling(False):
+        recipe = load("digits-sastc", [*QUICK, *changes])
+        (phase,) = (one for one in recipe.phases if one.name == "student")
+        roles = dict(reversed(phase.roles.items()))  # the assistant comes first
+        phases = (recipe.phases[0], phase.model_copy(update={"roles": roles}))
+        start(recipe.model_copy(update={"phases": phases}), tmp_path / "run")
+        found = energy_of(tmp_path / "run", samples=5)
+    assert [one["network"] for one in found["teachers"]] == ["teacher", "assistant"]
+    assert found["teacher"]["network"] == "teacher"
+    for one in found["teachers"]:
+        assert one["pj"]["45nm"] == pytest.approx(4.6 * one["macs"])
+    assert found["totals"]["45nm"]["teacher_pj"] == found["teachers"][0]["pj"]["45nm"]
+    assert found["teachers"][1]["macs"] < found["teachers"][0]["macs"] / 2
+    share = found["totals"]["45nm"]["snn_pj"] / found["teachers"][1]["pj"]["45nm"]
+    assert sum("'assistant': " in one and f"takes {100 * share:.1f} %" in one
+               for one in found["sentences"]) == 1  # fmt: skip
 
 
 def test_of_a_cell_of_a_file_and_of_fewer_samples(found: dict[str, Any], run: Path) -> None:

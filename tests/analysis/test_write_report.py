@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -39,6 +40,19 @@ def test_the_page_of_a_real_run(run: Path) -> None:
         assert f"@misc{{{key}," in text
     assert len(text) < 1_000_000
     assert not list(run.glob(".*.part"))
+
+
+def test_the_page_is_about_the_task_of_the_last_training(run: Path) -> None:
+    """The teacher learned a task of its own, whose sections are others."""
+    write_report([run])
+    path = run / "examined/cells/teacher.json"
+    facts = json.loads(path.read_text())
+    del facts["mistakes"]
+    path.write_text(json.dumps(facts | {"task": "sequence_classification"}))
+    written = write_report([run], use_data=False)
+    assert written.missing == ()
+    text = written.path.read_text("utf-8")
+    assert "<h3>Mistakes</h3>" in text and "per image" in text and "per sequence" not in text
 
 
 def test_without_data_it_says_so(run: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from spikedistill.build.cells import cells, default_folder, settled
 from spikedistill.recipes import files
+from spikedistill.recipes.schema import parse
 
 
 def test_the_order_of_the_cells() -> None:
@@ -15,6 +16,35 @@ def test_the_order_of_the_cells() -> None:
         ("logit_kd", False, ["cross_entropy", "logit_kd"]),
         ("student", True, ["cross_entropy", "logit_kd", "sastc"]),
     ]
+
+
+def test_who_is_judged_and_where_each_is_kept() -> None:
+    roles = {
+        "student": {"network": "a", "trainable": True},
+        "peer": {"network": "b", "trainable": True},
+        "late": {"network": "b", "timesteps": 2, "trainable": True},
+        "same": {"network": "a", "timesteps": 3, "trainable": True},
+        "teacher": {"network": "c"},
+    }
+    given = {
+        "name": "two",
+        "data": "digits",
+        "networks": {"a": "digits", "b": "digits", "c": "digits"},
+        "phases": [{"roles": roles, "losses": ["cross_entropy"]}],
+    }
+    (cell,) = cells(parse(given))
+    assert cell.phase.learning == ("student", "peer", "late", "same")
+    others, (student,) = cell.judged[:-1], cell.judged[-1:]
+    assert student == "student" and len(others) == 1 and others[0] in ("peer", "late")
+    assert [cell.model_file(role) for role in cell.judged] == ["network-b", "model"]
+
+
+def test_where_nobody_learns_the_student_alone_is_judged() -> None:
+    phase = {"roles": {"teacher": {"network": "a"}, "student": {"network": "b"}}, "losses": [],
+             "training": {"epochs": 0}}  # fmt: skip
+    networks = {"a": "digits", "b": "digits"}
+    (cell,) = cells(parse({"name": "o", "data": "digits", "networks": networks, "phases": [phase]}))
+    assert cell.judged == ("student",) and cell.model_file("student") == "model"
 
 
 def test_each_seed_has_its_folder() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,22 +9,22 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from torch.utils.data import TensorDataset
 
-from spikedistill.build.data import as_images, check_inputs
+from spikedistill.build.facts import Facts
 from spikedistill.build.losses import build_objective
-from spikedistill.build.networks import Facts, Workshop, find_weights
+from spikedistill.build.networks import Workshop, find_weights
 from spikedistill.build.saved import rebuild
+from spikedistill.core.clock import spiking
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.spec import Spec
-from spikedistill.data import DataSet
 from spikedistill.recipes import files, shelves
-from spikedistill.recipes.entries import read_loss, read_network
+from spikedistill.recipes.loss_entry import read_loss
+from spikedistill.recipes.network_entry import read_network
 from spikedistill.runs.start import start
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
 
-FACTS = Facts(classes=10, shape=(1, 8, 8), mean=(0.3,), std=(0.4,))
+FACTS = Facts(torch.zeros(2, 1, 8, 8), classes=10, mean=(0.3,), std=(0.4,))
 
 NETWORK = """
 import torch
@@ -94,62 +96,92 @@ def test_initial_weights_are_a_function_of_seed_and_name() -> None:
 
 def test_blueprints_take_classes_channels_and_normalisation_from_the_data() -> None:
     network: Any = workshop(a={"model": "digits", "std": [0.5]}).network("a")
-    assert (network.classes, network.mean.tolist()) == (10, [pytest.approx(0.3)])
+    assert network.network.linear.out_features == 10
+    assert network.mean.tolist() == [pytest.approx(0.3)]
     assert network.std.item() == 0.5
     assert network.network.layer1[0].in_channels == 1
     wider: Any = workshop(a={"model": "digits", "classes": 3, "norm": "tdbn"}).network("a")
-    assert wider.classes == 3
+    assert wider.network.linear.out_features == 3
     assert type(wider.network.layer1[1]).__name__ == "TDBN"
 
 
 def test_thresholds_of_a_twin_are_set_from_the_data() -> None:
     entries = {"t": read_network("digits")}
     entries["s"] = read_network({"twin_of": "t", "thresholds": "data", "percentile": 100})
-    made = Workshop(entries, FACTS, images=torch.rand(4, 1, 8, 8))
+    images = torch.rand(4, 1, 8, 8)
+    made = Workshop(entries, replace(FACTS, example=images))
     teacher, twin = made.network("t"), made.network("s")
     seen: list[torch.Tensor] = []
     first: Any = teacher.get_submodule("network.layer1.2")
     first.register_forward_hook(lambda _module, _inputs, out: seen.append(out))
     with torch.no_grad():
-        teacher.eval()(made.images)
+        teacher.eval()(images)
     threshold = twin.get_submodule("network.layer1.2").threshold
     assert threshold.item() == pytest.approx(seen[0].max().item(), rel=1e-5)
 
 
-def test_thresholds_from_frames_look_at_every_frame() -> None:
-    frames = torch.rand(4, 3, 1, 8, 8)
-    assert torch.equal(as_images(frames)[4], frames[1, 1])
-    assert as_images(frames[:, 0]).shape == (4, 1, 8, 8)
+def test_weights_of_one_network_are_put_into_another() -> None:
+    ann = {"model": "digits", "width": 0.5}
+    snn = {**ann, "activation": "lif", "from": "ann", "by": "copy"}
+    made = workshop(ann=ann, snn=snn)
+    teacher, student = made.network("ann").state_dict(), made.network("snn").state_dict()
+    assert all(torch.equal(value, teacher[name]) for name, value in student.items())
+    assert spiking(made.network("snn")) and not spiking(made.network("ann"))
+    kept = workshop(ann=ann, snn=snn | {"by": {"copy": {"leave": ["*linear*"]}}})
+    left = kept.network("snn").state_dict()
+    assert torch.equal(left["network.layer1.0.weight"], teacher["network.layer1.0.weight"])
+    assert not torch.equal(left["network.linear.weight"], teacher["network.linear.weight"])
+    wider = workshop(ann=ann, snn=snn | {"width": 1.0})
+    with pytest.raises(SpikedistillError, match=r"network 'snn': the tensor .* give both networks"):
+        wider.network("snn")
 
 
-@pytest.mark.parametrize(
-    ("shape", "encoding", "augment", "sentence"),
-    [
-        (
-            (1, 8, 8),
-            "frames",
-            {},
-            r"a sample of d is one image \[1, 8, 8\]; choose encoder: direct",
-        ),
-        ((5, 2, 8, 8), "direct", {}, r"5 frames \[5, 2, 8, 8\], and encoder: direct is for images"),
-        ((5, 2, 8, 8), "rate", {}, "set encoder: frames"),
-        ((5, 2, 8, 8), "frames", {"autoaugment": "cifar10"}, "augment.trivialaugment=snn"),
-    ],
-)
-def test_what_is_not_made_for_the_samples_is_refused(
-    shape: tuple[int, ...], encoding: str, augment: dict[str, Any], sentence: str
+def test_networks_that_are_made_from_each_other_are_refused_when_one_is_made() -> None:
+    made = workshop(**{a: {"from": b, "by": "twin"} for a, b in ("ab", "bc", "ca")})
+    with pytest.raises(SpikedistillError, match="in a circle: a from b from c from a; break it"):
+        made.network("a")
+
+
+SHIFT = """
+from torch import nn
+
+class Shift(nn.Module):
+    def __init__(self, place, folds: int = 4):
+        super().__init__()
+        self.place, self.gain = place, nn.Parameter(nn.init.ones_(nn.Linear(1, folds).weight))
+
+    def forward(self, x):
+        return x
+
+"""
+
+
+def test_modules_stand_beside_neurons_and_are_loaded_with_the_network_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    samples = TensorDataset(torch.zeros(4, *shape), torch.zeros(4))
-    data = DataSet("d", samples, samples, samples, ("a", "b"), (0.0,), (1.0,))
-    with pytest.raises(SpikedistillError, match=sentence):
-        check_inputs(data, encoding, augment)
-
-
-def test_what_is_made_for_the_samples_passes() -> None:
-    for shape, encoding in (((1, 8, 8), "rate"), ((5, 2, 8, 8), "frames")):
-        samples = TensorDataset(torch.zeros(4, *shape), torch.zeros(4))
-        data = DataSet("d", samples, samples, samples, ("a", "b"), (0.0,), (1.0,))
-        check_inputs(data, encoding, {"flip": True, "autoaugment": None})
+    (tmp_path / "networks_own.py").write_text(SHIFT)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "networks_own", raising=False)
+    bare: dict[str, Any] = {"model": "digits", "width": 0.5, "activation": "lif"}
+    shifted = bare | {"modules": [{"networks_own:Shift": {"folds": 2}}]}
+    made = Workshop({"a": read_network(shifted)}, FACTS, timesteps={"a": 3})
+    network: Any = made.network("a")
+    places = [m.place for m in network.modules() if type(m).__name__ == "Shift"]
+    assert [place.channels for place in places] == [8, 8, 16, 16, 32]
+    assert {place.timesteps for place in places} == {3}
+    assert [place.last for place in places] == [False] * 4 + [True]
+    own = {name: 2 * value.float() for name, value in network.network.state_dict().items()}
+    save_file(own, tmp_path / "with.safetensors")
+    plain = workshop(b=bare).network("b").network.state_dict()
+    less_file = tmp_path / "less.safetensors"
+    save_file({name: 3 * value.float() for name, value in plain.items()}, less_file)
+    one: Any = workshop(a=shifted | {"weights": str(tmp_path / "with.safetensors")}).network("a")
+    assert all(torch.equal(value, own[name]) for name, value in one.network.state_dict().items()
+               if value.is_floating_point())  # fmt: skip
+    less: Any = workshop(a=shifted | {"weights": str(less_file)}).network("a")
+    (weight, *_) = (m.weight for m in less.modules() if isinstance(m, nn.Conv2d))
+    assert torch.equal(weight, 3 * plain["layer1.0.weight"])
+    assert all(torch.equal(m.gain, torch.ones(2, 1)) for m in less.modules() if hasattr(m, "gain"))
 
 
 def test_a_losses_first_parameters_do_not_depend_on_its_neighbours() -> None:
@@ -183,6 +215,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a network, its weights, data and a recipe of the user's own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("spikedistill.core.calls._PLACES", [])
     for name in ("mynet", "mydata"):
         monkeypatch.delitem(__import__("sys").modules, name, raising=False)
     (tmp_path / "mynet.py").write_text(NETWORK)

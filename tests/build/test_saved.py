@@ -12,7 +12,7 @@ from torch import nn
 from spikedistill.build import saved as module
 from spikedistill.build.saved import Saved
 from spikedistill.data import DataSet, data_set
-from spikedistill.recipes.entries import DataEntry
+from spikedistill.recipes.data_entry import DataEntry
 
 CARD = {"data": {"name": "mnist", "valid": 100}, "seed": 3}
 

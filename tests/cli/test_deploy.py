@@ -16,7 +16,7 @@ from spikedistill.training.evaluate import evaluate
 def test_the_table(spike: Any, finished: Path) -> None:
     done = spike("deploy", finished, "--weights", "int8", "--evaluate")
     assert done.code == 0, done.err
-    for text in ("T = 2, int8 weights", "accuracy %, 359 test images of digits", "note: network."):
+    for text in ("T = 2, int8 weights", "accuracy %, 359 test samples of digits", "note: network."):
         assert text in done.out
 
 
@@ -25,12 +25,14 @@ def test_the_figures(spike: Any, finished: Path) -> None:
     network = load(finished)
     assert isinstance(network, OverTime)
     test = Loader(data_set("digits").test, 128)
-    assert found["before"]["accuracy"] == evaluate(network.network, test, 2).accuracy[-1]
-    assert abs(found["after"]["accuracy"] - found["before"]["accuracy"]) < 10
+    seen = evaluate(network.network, test, 2)
+    assert found["before"]["score"] == seen.score == seen.scores["accuracy"][-1]
+    assert (found["metric"], found["unit"]) == ("accuracy", "%")
+    assert abs(found["after"]["score"] - found["before"]["score"]) < 10
     assert found["after"]["weight_bytes"] < found["before"]["weight_bytes"] / 3
-    assert found["before"]["milliseconds_per_image"] > 0
+    assert found["before"]["milliseconds_per_sample"] > 0
     folded = json.loads(spike("deploy", finished, "--evaluate", "--json").out)
-    assert abs(folded["after"]["accuracy"] - folded["before"]["accuracy"]) <= 100 / 359
+    assert abs(folded["after"]["score"] - folded["before"]["score"]) <= 100 / 359
     assert folded["after"]["parameters"] < folded["before"]["parameters"]
 
 

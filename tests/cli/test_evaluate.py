@@ -11,19 +11,23 @@ import pytest
 def test_the_figures_are_those_of_the_run(spike: Any, finished: Path) -> None:
     row = json.loads((finished / "result.json").read_text())["rows"][-1]
     found = json.loads(spike("evaluate", finished, "--json").out)
-    for name in ("accuracy", "parameters", "firing_rate", "macs"):
+    for name in ("parameters", "firing_rate", "macs"):
         assert found[name] == pytest.approx(row[name]), name
+    assert found["scores"] == {"accuracy": pytest.approx(row["scores"]["accuracy"])}
+    assert (found["metric"], found["unit"]) == ("accuracy", "%")
     assert (found["samples"], found["data"], found["timesteps"]) == (359, "digits", 2)
 
 
 def test_other_steps_other_splits_and_a_cell(spike: Any, finished: Path) -> None:
     found = json.loads(spike("evaluate", finished, "-T", 4, "--json").out)
-    assert len(found["accuracy"]) == 4
+    assert len(found["scores"]["accuracy"]) == 4
     row = json.loads((finished / "result.json").read_text())["rows"][0]
     cell = finished / "cells/teacher"
     found = json.loads(spike("evaluate", cell, "--split", "valid", "--json").out)
-    assert found["accuracy"] == [row["valid"]]
-    assert "T' = 2" in spike("evaluate", finished / "model.safetensors").out
+    assert found["scores"] == {"accuracy": [row["valid"]]}
+    out = spike("evaluate", finished / "model.safetensors").out
+    assert "T' = 2" in out and "student on 359 test images of digits" in " ".join(out.split())
+    assert "accuracy %" in out and "parameters; per image" in out
 
 
 def test_a_wrong_split(spike: Any, finished: Path) -> None:

@@ -11,9 +11,12 @@ import pytest
     [
         ("methods", {"cross_entropy", "fitnet", "logit_kd", "sastc"}),
         ("neurons", {"integrate_and_fire", "lif", "plif"}),
-        ("layers", {"batch_norm", "normalized", "tdbn"}),
+        ("layers", {"batch_norm", "tdbn"}),
         ("models", {"digits", "resnet19", "bottleneck211", "wrn16_2"}),
         ("data", {"digits", "cifar10", "fashion-mnist"}),
+        ("conversions", {"copy", "twin"}),
+        ("metrics", {"accuracy", "error"}),
+        ("tasks", {"image_classification", "sequence_classification", "vector_classification"}),
         ("recipes", {"digits-sastc", "fashion-sastc", "cifar10-small-sastc", "cifar100-sastc"}),
         ("blocks", {"recipe", "training", "losses"}),
         ("studies", {"alignment", "timesteps"}),

@@ -27,14 +27,14 @@ def test_the_paper_estimate_has_no_times(
     for text in ("digits-sastc: what each training takes", "GMAC/step", "role student",
                  "loss sastc", "1,294 images to train on"):  # fmt: skip
         assert text in done.out
-    assert "images/s" not in done.out and "the whole recipe" not in done.out
+    assert "samples/s" not in done.out and "the whole recipe" not in done.out
     assert list(tmp_path.iterdir()) == []
 
 
 def test_with_a_measurement_it_says_how_long(spike: Any) -> None:
     done = spike("plan", "digits-sastc", *QUICK)
     assert done.code == 0
-    assert "images/s" in done.out and "the whole recipe: about" in done.out
+    assert "samples/s" in done.out and "the whole recipe: about" in done.out
     assert "measured here: multiply-adds at" in done.out
 
 
@@ -51,7 +51,7 @@ def test_for_a_gpu_that_is_not_here(spike: Any) -> None:
     assert done.code == 0 and "device: NVIDIA A100 80GB (SXM)" in text
     assert "(estimate for one NVIDIA A100 80GB (SXM), not measured)" in text
     assert "assumed: 40 % of 312 TFLOP/s in bf16 and 70 % of 2.04 TB/s" in text
-    assert "measured here" not in text and "images/s" in text
+    assert "measured here" not in text and "samples/s" in text
 
 
 def test_what_does_not_fit_is_said() -> None:

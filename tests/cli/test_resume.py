@@ -26,10 +26,10 @@ def test_a_finished_run_is_shown_again(spike: Any, finished: Path) -> None:
 
 def test_the_last_training_is_finished(spike: Any, unfinished: Path, finished: Path) -> None:
     assert spike("resume", unfinished, "--quiet").code == 0
-    accuracies = [
-        [row["accuracy"] for row in json.loads((path / "result.json").read_text())["rows"]]
-        for path in (finished, unfinished)
-    ]  # fmt: skip
+    results = [
+        json.loads((path / "result.json").read_text())["rows"] for path in (finished, unfinished)
+    ]
+    accuracies = [[row["scores"]["accuracy"] for row in rows] for rows in results]
     assert accuracies[0] == accuracies[1]
 
 

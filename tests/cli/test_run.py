@@ -33,7 +33,7 @@ def test_the_run_says_what_came_out_and_where_it_lies(spike: Any, tmp_path: Path
     done = spike("run", "digits-sastc", *QUICK, "--out", folder)
     assert done.code == 0
     rows = json.loads((folder / "result.json").read_text())["rows"]
-    assert f"{rows[1]['accuracy'][1]:.2f}" in done.out
+    assert f"{rows[1]['scores']['accuracy'][1]:.2f}" in done.out
     assert "student: cross_entropy + logit_kd + sastc" in done.out
     assert f"Everything lies in {folder}:" in done.out
     assert f"spikedistill evaluate {folder}" in done.out

@@ -30,7 +30,23 @@ def test_a_block_of_a_recipe(spike: Any) -> None:
     out = spike("show", "training").out
     assert "- warmup: epochs over which" in out
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines()]
-    assert ["milestones", "()", "tuple[int, ...]"] in rows and ["lr", "0.1", "float"] in rows
+    assert ["milestones", "", "a list of whole numbers"] in rows and [
+        "lr",
+        "0.1",
+        "a number",
+    ] in rows
+
+
+def test_metrics_conversions_and_tasks_have_their_pages(spike: Any) -> None:
+    (metric,) = json.loads(spike("show", "accuracy", "--json").out)
+    assert metric["kind"] == "metric" and "whose best class is the target's" in metric["text"]
+    assert [(one["name"], one["default"]) for one in metric["options"]] == [("top", "1")]
+    (twin,) = json.loads(spike("show", "twin", "--json").out)
+    assert twin["kind"] == "conversion" and {one["name"] for one in twin["options"]} == {
+        "neuron", "weights", "thresholds", "percentile",
+    }  # fmt: skip
+    (task,) = json.loads(spike("show", "image_classification", "--json").out)
+    assert task["kind"] == "task" and task["options"] == []
 
 
 def test_presets_say_what_they_set(spike: Any) -> None:

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from spikedistill import methods
-from spikedistill.core.catalogue import find, names
+from spikedistill.methods import METHODS
 from spikedistill.recipes import parts
-from spikedistill.recipes.entries import read_loss
+from spikedistill.recipes.loss_entry import read_loss
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "similarity_preserving"
@@ -43,8 +43,8 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_the_file_is_the_registration_and_its_example_is_true():
-    assert NAME in names(methods)
-    kind = find(methods, NAME)
+    assert NAME in METHODS.names()
+    kind = METHODS.find(NAME)
     failed, tried = doctest.testmod(sys.modules[kind.__module__])
     assert tried and not failed
 
@@ -90,4 +90,4 @@ def test_outside_of_the_library_it_is_named_by_module_and_class(tmp_path, monkey
 
 def test_the_recipe_line_names_it():
     losses = yaml.safe_load(RECIPE)["losses"]
-    assert [find(methods, key) for line in losses for key in line][-1] is find(methods, NAME)
+    assert [METHODS.find(key) for line in losses for key in line][-1] is METHODS.find(NAME)

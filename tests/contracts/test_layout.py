@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from spikedistill import models
+from spikedistill.core.normalized import Normalized
 from spikedistill.core.over_time import first_layers, run_folded
-from spikedistill.layers.normalized import Normalized
 from spikedistill.neurons.lif import LIF
 from spikedistill.neurons.plif import PLIF
 

@@ -14,6 +14,7 @@ from spikedistill.conversion._call_sites import expose
 from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.clock import Temporal, steps
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.factory import Planned
 from spikedistill.functional.compiled import compiling
 from spikedistill.models.cifar_resnet import cifar_resnet
 from spikedistill.neurons.lif import LIF
@@ -349,6 +350,23 @@ def test_balanced_threshold_is_the_neurons_threshold() -> None:
     plain = spiking_twin(network, LIF(v_threshold=0.75))
     with steps(balanced, 4), steps(plain, 4):
         assert torch.equal(balanced(inputs), plain(inputs))
+
+
+def test_neurons_that_must_know_their_place_are_given_it() -> None:
+    def placed(channels: int, timesteps: int, tau: float) -> nn.Module:
+        neuron = LIF(tau=tau)
+        neuron._place = (channels, timesteps)
+        return neuron
+
+    network, planned = Net(Functional), Planned(placed, {"tau": 3.0})
+    twin = spiking_twin(network, planned, example=torch.rand(2, 3, 6, 6), timesteps=5)
+    made = [module for module in twin.modules() if isinstance(module, LIF)]
+    assert len(made) == len(neurons(spiking_twin(network, LIF()))) and len(set(made)) == len(made)
+    assert {(one.tau, one._place) for one in made} == {(3.0, (4, 5))}
+    with pytest.raises(SpikedistillError, match=r"placed must know its place \(channels, ti"):
+        spiking_twin(network, planned)
+    plain = spiking_twin(network, Planned(LIF, {"tau": 3.0}))
+    assert [one.tau for one in plain.modules() if isinstance(one, LIF)] == [3.0] * len(made)
 
 
 def test_blueprint_twin_is_the_blueprint_with_neurons() -> None:

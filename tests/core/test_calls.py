@@ -1,17 +1,21 @@
 """`call: package.module:factory` and the sentences for what it can get wrong."""
 
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from spikedistill.core.calls import make, resolve
+from spikedistill.core.calls import look_in, make, resolve
 from spikedistill.core.errors import SpikedistillError
 
 
 @pytest.fixture
 def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's file in the current directory."""
+    monkeypatch.setattr("spikedistill.core.calls._PLACES", [])
+    for name in ("mine", "needy", "broken", "partly"):
+        monkeypatch.delitem(sys.modules, f"calls_{name}", raising=False)
     (tmp_path / "calls_mine.py").write_text(
         "SIZE = 3\n"
         "def network(depth, classes=10):\n    return (depth, classes)\n"
@@ -28,6 +32,18 @@ def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_own_file_in_the_current_directory(own_file: Path) -> None:
     assert make("calls_mine:network", {"depth": 20}) == (20, 10)
     assert make("calls_mine:Space.make", {}) == 7
+
+
+def test_a_file_beside_the_recipe(own_file: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    beside = tmp_path_factory.mktemp("beside")
+    (beside / "calls_beside.py").write_text("def small():\n    return 8\n")
+    with pytest.raises(SpikedistillError, match="there is no module 'calls_beside' in"):
+        resolve("calls_beside:small")
+    look_in(beside)
+    assert make("calls_beside:small", {}) == 8
+    (own_file / "calls_beside.py").write_text("def small():\n    return 9\n")
+    with pytest.raises(SpikedistillError, match=r"may mean two modules of one name.*another name"):
+        resolve("calls_beside:small")
 
 
 def test_installed_module() -> None:

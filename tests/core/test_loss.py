@@ -49,3 +49,13 @@ def test_a_guide_runs_one_step_or_as_many_as_the_learner(steps, fits):
         return
     with pytest.raises(ValueError, match="student runs 2 steps and the teacher 4"):
         refuse_timesteps("kd", STUDENT, guide)
+
+
+class Spikes(Compared):
+    guide = "spiking"
+
+
+def test_a_comparison_of_spikes_needs_a_guide_with_neurons():
+    assert Spikes(STUDENT, Spec("teacher", 2, 8, 10, spiking=True)).uses_guide
+    with pytest.raises(ValueError, match="Spikes compares spikes with spikes, and the teacher has"):
+        Spikes(STUDENT, Spec("teacher", 1, 8, 10))

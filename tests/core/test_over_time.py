@@ -117,3 +117,50 @@ def test_a_wrong_number_of_steps_is_refused():
         OverTime(chain()).over_time(torch.rand(3, 2, 1, 4, 4), 2)
     with pytest.raises(SpikedistillError, match="at least one time step"):
         OverTime(chain(), 0)
+
+
+class Scored(nn.Module):
+    """Takes two inputs by name and returns two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.fire = nn.Linear(3, 4), LIF(v_threshold=0.3)
+        nn.init.constant_(self.linear.weight, 0.3)
+
+    def forward(self, mask: torch.Tensor, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        spikes = self.fire(self.linear(x)) * mask.unsqueeze(-1)
+        return {"spikes": spikes, "sum": spikes.sum(-1)}
+
+
+def test_inputs_and_outputs_may_be_several_by_name():
+    network = Scored().eval()
+    x, mask = torch.rand(3, 2, 3), torch.tensor([[True, False]])
+    # frames of x, and one mask for all steps
+    found = run_folded(network, {"x": x, "mask": mask}, 3)
+    assert {name: tuple(value.shape) for name, value in found.items()} == {
+        "spikes": (3, 2, 4), "sum": (3, 2),
+    }  # fmt: skip
+    alone = run_folded(network, {"x": x, "mask": mask.expand(3, 2)}, 3)
+    assert torch.equal(found["spikes"], alone["spikes"]) and found["spikes"].sum() > 0
+    assert found["sum"][:, 1].sum() == 0
+    ordinary = OverTime(network, 3)(x=x[0], mask=mask[0])
+    again = run_folded(network, {"x": x[:1], "mask": mask}, 3)
+    assert torch.equal(ordinary["sum"], again["sum"].mean(0))
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (lambda x: [x], "returns a list; expected is a tensor with one row for each input, or a"),
+        (lambda x: x[:1], r"returns \[1, 3\] for 2 samples at T = 4; expected are 8 rows, one for"),
+        (lambda x: x.sum(), r"returns \[\] for 2 samples at T = 4"),
+        (lambda x: {"a": x, "b": x[:2]}, r"returns \[2, 3\] for 2 samples"),
+    ],
+)
+def test_what_no_network_may_return(answer, sentence):
+    class Odd(nn.Module):
+        def forward(self, x):
+            return answer(x)
+
+    with pytest.raises(SpikedistillError, match=sentence):
+        run_folded(Odd(), torch.rand(1, 2, 3), 4)

@@ -36,3 +36,11 @@ def test_long_families_are_folded_in_messages():
     names = [f"spikes{n}" for n in range(1, 19)] + ["stage1", "stage2"]
     assert summary(names) == "spikes1 ... spikes18, stage1, stage2"
     assert summary([]) == "none"
+
+
+def test_the_feature_axis_of_maps_vectors_and_tokens():
+    shapes = {"maps": (2, 8, 16, 5, 4), "vectors": (2, 8, 7), "tokens": (2, 8, 9, 6), "one": (2, 8)}
+    spec = Spec("student", 2, 8, 10, shapes)
+    assert [spec.width(tap) for tap in ("maps", "vectors", "tokens")] == [16, 7, 6]
+    with pytest.raises(ValueError, match=r"'one' of the student has no feature axis: \(2, 8\)"):
+        spec.width("one")

@@ -111,5 +111,5 @@ def test_thresholds_that_are_none(threshold):
 def test_what_cannot_be_meant_is_refused():
     with pytest.raises(SpikedistillError, match="from 0 up, not -1"):
         choose(*scene(), tolerance=-1.0)
-    with pytest.raises(SpikedistillError, match="at least one image"):
+    with pytest.raises(SpikedistillError, match="at least one sample"):
         choose(torch.zeros(T, 0, K), torch.zeros(0).long())

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from spikedistill.core.clock import steps
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.row import Row
 from spikedistill.costs.energy import (
     CONVENTION,
     MEMORY,
@@ -57,7 +58,7 @@ def _row(macs: float = 100.0, rate: float = 0.25, spiking: bool = True, **more: 
 def _resnet19(stem_steps: int, classifier_spikes: bool) -> list[LayerOperations]:
     """ResNet-19 with a stem of 128 channels and no hidden classifier, 32x32, T = 2, rate 0.15."""
     with torch.device("meta"):
-        counts = macs_per_layer(resnet19_wide_stem_no_fc(), (3, 32, 32))
+        counts = macs_per_layer(resnet19_wide_stem_no_fc(), torch.zeros(1, 3, 32, 32))
     stem, *rest, classifier = counts.items()
     assert (stem[1], classifier[1]) == (3_538_944, 5_120)
     return [
@@ -240,6 +241,6 @@ def test_against_the_counter_of_neurobench() -> None:
 
 def test_the_energy_of_a_row_by_hand() -> None:
     assert energy_pj(1000, 2000) == pytest.approx(4600 + 1800)
-    assert energy_of_row({"multiplications": 10.0, "synops": None}) == pytest.approx(46.0)
-    assert energy_of_row({"multiplications": 10.0, "synops": 5.0}) == pytest.approx(50.5)
-    assert energy_of_row({"multiplications": None, "synops": None}) is None
+    assert energy_of_row(Row("ann", multiplications=10.0)) == pytest.approx(46.0)
+    assert energy_of_row(Row("snn", multiplications=10.0, synops=5.0)) == pytest.approx(50.5)
+    assert energy_of_row(Row("ann")) is None

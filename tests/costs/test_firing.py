@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from spikedistill.core.clock import steps
+from spikedistill.core.clock import Alphabet, Temporal, steps
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.costs.firing import FiringMeter, LayerFiring, firing_warnings, mean_rate
 from spikedistill.functional.compiled import compiling
@@ -94,3 +94,42 @@ def test_inputs_of_two_sizes_are_refused() -> None:
         network(torch.zeros(1, 4))
         with pytest.raises(SpikedistillError, match=r"has \(5,\) neurons in this batch and had"):
             network(torch.zeros(1, 5))
+
+
+class Sends(Temporal):
+    """A layer of neurons that sends what it is given."""
+
+    def __init__(self, alphabet: Alphabet, height: float | torch.Tensor) -> None:
+        super().__init__()
+        self.fires, self.height = alphabet, height
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "height", "values", "rate", "dead", "saturated"),
+    [
+        (Alphabet(0, 1), 0.5, [[0.5, 0.0], [0.5, 0.0]], 0.5, 0.5, 0.5),
+        (Alphabet(-1, 1), 1.0, [[-1.0, 0.0, 1.0], [1.0, 0.0, 0.0]], 3 / 6, 1 / 3, 1 / 3),
+        (Alphabet(0, 4), torch.tensor(2.0), [[6.0, 0.0], [2.0, 0.0]], 4 / 4, 1 / 2, 0.0),
+    ],
+)
+def test_integers_count_as_so_many_spikes(alphabet, height, values, rate, dead, saturated) -> None:
+    network = nn.Sequential(Sends(alphabet, height))
+    with FiringMeter(network) as meter:
+        network(torch.tensor(values))
+    layer = meter.layers()["0"]
+    assert layer.rate == pytest.approx(rate)
+    assert (layer.dead, layer.saturated) == pytest.approx((dead, saturated))
+
+
+def test_layers_that_see_time_and_do_not_fire_are_none_of_neurons() -> None:
+    class Shift(Temporal):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+    network = nn.Sequential(Shift(), LIF())
+    with FiringMeter(network) as meter:
+        network(torch.full((1, 2), 3.0))
+    assert list(meter.layers()) == ["1"]

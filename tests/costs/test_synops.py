@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spikedistill.core.clock import steps
+from spikedistill.core.clock import SPIKES, Alphabet, Temporal, steps
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.products import Counts, ProductLayer
 from spikedistill.costs.synops import LayerOperations, SynopsMeter
 from spikedistill.functional.compiled import compiling
 from spikedistill.neurons.integrate_and_fire import IF
@@ -182,3 +183,108 @@ def test_a_layer_that_is_called_twice_has_twice_the_products() -> None:
     (layer,) = meter.layers()
     assert (layer.macs, layer.steps, layer.weights) == (32, 3, 16)
     assert layer.accumulations == pytest.approx(layer.rate * 3 * 32)
+
+
+class Sends(Temporal):
+    """A layer of neurons that sends what it is given."""
+
+    def __init__(self, alphabet: Alphabet = SPIKES, height: float | Tensor = 1.0) -> None:
+        super().__init__()
+        self.fires, self.height = alphabet, height
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+TERNARY, WHOLE = Alphabet(-1, 1), Alphabet(0, 4)
+
+
+@pytest.mark.parametrize(
+    ("sends", "values", "units"),
+    [
+        (Sends(), [0.0, 1.0, 1.0, 0.0], 2),
+        (Sends(TERNARY), [-1.0, 0.0, 1.0, -1.0], 3),
+        (Sends(WHOLE), [3.0, 0.0, 2.0, 4.0], 9),  # n counts n accumulations
+        (Sends(height=0.3), [0.3, 0.0, 0.3, 0.3], 3),
+        (Sends(TERNARY, 2.5), [2.5, -2.5, 0.0, 0.0], 2),
+        (Sends(WHOLE, torch.tensor(0.5)), [1.5, 0.5, 0.0, 2.0], 8),
+        (Sends(height=torch.tensor([1.0, 2.0, 3.0, 4.0])), [1.0, 0.0, 3.0, 4.0], 3),
+        (Sends(TERNARY), [2.0, -2.0, 0.0, 1.0], 5),  # sums of two that met at an addition
+    ],
+)
+def test_whoever_receives_integers_adds_a_weight_for_each_unit(
+    sends: Sends, values: list[float], units: int
+) -> None:
+    network = nn.Sequential(sends, nn.Linear(4, 3))
+    with torch.no_grad(), SynopsMeter(network) as meter:
+        network(torch.tensor([values]))
+    (layer,) = meter.layers()
+    assert layer.spiking and layer.rate == pytest.approx(units / 4)
+    assert (meter.accumulations, meter.multiplications) == (pytest.approx(3 * units), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("sends", "values"),
+    [
+        (Sends(), [0.0, 2.0, 1.0, 0.0]),  # no spikes
+        (Sends(), [0.0, -1.0, 1.0, 0.0]),
+        (Sends(TERNARY), [0.5, 0.0, 1.0, 0.0]),  # no integers
+        (Sends(WHOLE), [3.0, -1.0, 0.0, 0.0]),  # none of the alphabet
+        (Sends(height=0.5), [0.5, 1.0, 0.0, 0.0]),
+        (Sends(WHOLE, 0.5), [0.5, 0.7, 0.0, 0.0]),
+    ],
+)
+def test_values_that_are_not_of_the_alphabet_are_multiplied(
+    sends: Sends, values: list[float]
+) -> None:
+    network = nn.Sequential(sends, nn.Linear(4, 3))
+    with torch.no_grad(), SynopsMeter(network) as meter:
+        network(torch.tensor([values]))
+    assert (meter.accumulations, meter.multiplications) == (0.0, 12.0)
+    assert not meter.layers()[0].spiking
+
+
+def test_each_layer_counts_what_the_neurons_before_it_send() -> None:
+    network = nn.Sequential(
+        Sends(WHOLE, 0.5), nn.Linear(2, 4, bias=False), Sends(), nn.Linear(4, 3), Sends(TERNARY)
+    )
+    nn.init.constant_(network[1].weight, 1.0)
+    with torch.no_grad(), SynopsMeter(network) as meter:
+        network(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))  # 1 + 1 and 2 + 0 units; sums 1 and 1
+    first, second = meter.layers()
+    assert (first.accumulations, second.accumulations) == (2 * 4, 4 * 3)
+
+
+class Attention(ProductLayer):
+    """Scores of all pairs of tokens; products where they are real, else accumulations."""
+
+    def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
+        return queries @ keys.transpose(1, 2)
+
+    def counts(self, inputs: tuple[Tensor, ...], output: Tensor) -> Counts:
+        queries, keys = inputs
+        width, spikes = keys.shape[-1], int(queries.count_nonzero())
+        return Counts(output.numel() * width, spikes * keys.shape[1])
+
+
+def test_a_layer_that_says_what_it_computes() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fire, self.attention, self.head = LIF(), Attention(), nn.Linear(2, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            spikes = self.fire(x)
+            return self.head(self.attention(spikes, x))
+
+    network = Net()
+    # L = 2 tokens of D = 3 features; B = 2 samples at T = 2 steps: 4 rows
+    current = torch.tensor([[[2.0, 0.0, 2.0], [0.0, 0.0, 0.0]]]).repeat(4, 1, 1)
+    with torch.no_grad(), SynopsMeter(network) as meter, steps(network, 2):
+        network(current)
+    attention, head = meter.layers()
+    # a step of one sample: 2 * 2 scores of 3 products; 2 spikes meet 2 keys each
+    assert attention.told == (2 * 12, 2 * 4)
+    assert (attention.multiplications, attention.accumulations) == (24, 8)
+    assert (attention.macs, attention.steps, attention.weights) == (12 + 4, 2, 0)
+    assert head.told is None and meter.multiplications == 24 + 2 * 2 * 2 * 5

@@ -6,6 +6,7 @@ import torch
 from spikedistill.analysis.evaluate_run import evaluate_run
 from spikedistill.build.saved import load
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.row import Row
 from spikedistill.data import data_set
 from spikedistill.data._aedat2 import read
 from spikedistill.data._frames import integrate
@@ -40,7 +41,7 @@ def test_the_random_split_is_drawn_by_the_seed(small_cifar10dvs):
 
 def test_frames_and_labels(small_cifar10dvs):
     data = data_set("cifar10dvs", small_cifar10dvs, valid=0, size=48)
-    assert data.sample_shape == (10, 2, 48, 48) and data.classes[3] == "cat"
+    assert data.example().inputs.shape[1:] == (10, 2, 48, 48) and data.classes[3] == "cat"
     whole = data_set("cifar10dvs", small_cifar10dvs, valid=0, timesteps=5)
     frames, label = whole.test[6]
     path = small_cifar10dvs / "CIFAR10-DVS/cat/cifar10_cat_900.aedat"
@@ -81,8 +82,8 @@ def test_the_recipe_runs_small(small_cifar10dvs, tmp_path):
         result = start(recipe, tmp_path / "run", small_cifar10dvs)
         judged = evaluate_run(tmp_path / "run", small_cifar10dvs)
     rows = {row["cell"]: row for row in result["rows"]}
-    assert [len(row["accuracy"]) for row in result["rows"]] == [1, 3]
-    assert judged["accuracy"] == rows["student"]["accuracy"]
+    assert [len(row["scores"]["accuracy"]) for row in result["rows"]] == [1, 3]
+    assert judged["scores"] == rows["student"]["scores"]
     assert judged["synops"] == pytest.approx(rows["student"]["synops"])
     # the first layer multiplies at each of the three steps: no stem is shared
     assert rows["student"]["multiplications"] >= 3 * 16 * 16 * 9 * 2 * 2
@@ -99,6 +100,6 @@ def test_a_teacher_may_see_every_frame(small_cifar10dvs, tmp_path):
     recipe = files.load("cifar10dvs-sastc", [*SMALL, *every])
     with compiling(False):
         result = start(recipe, tmp_path / "run", small_cifar10dvs)
-    teacher, student = result["rows"]
-    assert len(teacher["accuracy"]) == len(student["accuracy"]) == 3
-    assert teacher["synops"] is None and teacher["firing_rate"] is None
+    teacher, student = (Row.from_plain(row) for row in result["rows"])
+    assert len(teacher.curve) == len(student.curve) == 3
+    assert teacher.synops is None and teacher.firing_rate is None

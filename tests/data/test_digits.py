@@ -21,7 +21,7 @@ def test_intensities_are_scaled_to_bytes():
     values = data.train.images.unique()
     # 0..16 times 255 / 16, rounded
     assert values.tolist() == [round(i * 255 / 16) for i in range(17)]
-    assert data.train.images.shape[1:] == data.shape == (1, 8, 8)
+    assert data.train.images.shape[1:] == data.example().inputs.shape[1:] == (1, 8, 8)
     pixels = data.train.images.float() / 255
     assert abs(pixels.mean().item() - data.mean[0]) < 0.005
 

@@ -18,7 +18,7 @@ HEAD = "class,startTime_usec,endTime_usec\n"
 def test_gestures_are_cut_out_by_their_labels(small_gesture):
     data = data_set("dvsgesture", small_gesture, timesteps=4, valid=0)
     assert (len(data.train), len(data.test), len(data.classes)) == (22, 11, 11)
-    assert data.sample_shape == (4, 2, 128, 128)
+    assert data.example().inputs.shape[1:] == (4, 2, 128, 128)
     frames, label = data.test[6]
     events = read(small_gesture / "DvsGesture/user03_led.aedat", (128, 128))
     inside = events.between(700_000, 780_000)
@@ -112,4 +112,4 @@ def test_the_recipe_runs_small(small_gesture, tmp_path):
     recipe = files.load("dvsgesture-sastc", overrides)
     with compiling(False):
         result = start(recipe, tmp_path / "run", small_gesture)
-    assert [len(row["accuracy"]) for row in result["rows"]] == [1, 16]
+    assert [len(row["scores"]["accuracy"]) for row in result["rows"]] == [1, 16]

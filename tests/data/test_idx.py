@@ -63,7 +63,7 @@ def test_the_public_name_reaches_the_file(small_idx):
     name, _, folder, _ = small_idx
     data = data_set(name, folder.parents[1])
     assert (len(data.train), len(data.valid), len(data.test)) == (54, 6, 20)
-    assert data.name == name and data.shape == (1, 28, 28)
+    assert data.name == name and data.example().inputs.shape[1:] == (1, 28, 28)
 
 
 @pytest.mark.data

@@ -27,7 +27,7 @@ def photos(tmp_path):
 
 def test_splits_classes_and_pixels(photos):
     data = data_set("imagefolder", root=photos, size=8)
-    assert data.classes == ("cat", "dog") and data.shape == (3, 8, 8)
+    assert data.classes == ("cat", "dog") and data.example().inputs.shape[1:] == (3, 8, 8)
     assert (len(data.train), len(data.valid), len(data.test)) == (20, 1, 1)
     image, label = data.train[0]
     assert label == 0 and torch.equal(image, torch.tensor([1.0, 0, 0])[:, None, None] * image)

@@ -20,7 +20,7 @@ from spikedistill.runs.start import start
 def test_splits_labels_and_frames(small_nmnist):
     data = data_set("nmnist", small_nmnist, timesteps=4, valid=10)
     assert (len(data.train), len(data.valid), len(data.test)) == (50, 10, 20)
-    assert (data.frames, data.shape, data.sample_shape) == (4, (2, 34, 34), (4, 2, 34, 34))
+    assert data.frames == 4 and data.example().inputs.shape[1:] == (4, 2, 34, 34)
     assert data.classes == tuple("0123456789")
     assert (data.mean, data.std) == ((0, 0), (1, 1))
     frames, label = data.test[5]
@@ -101,7 +101,7 @@ phases:
 
 def test_a_twin_learns_from_an_ann_on_every_frame(small_nmnist, tmp_path):
     result = start(parse(yaml.safe_load(TWIN)), tmp_path / "run", small_nmnist)
-    assert [len(row["accuracy"]) for row in result["rows"]] == [3, 3]
+    assert [len(row["scores"]["accuracy"]) for row in result["rows"]] == [3, 3]
     energy = energy_of(tmp_path / "run", small_nmnist, samples=4)
     teacher = result["rows"][0]
     assert energy["teacher"] == {"network": "teacher", "macs": 3 * teacher["macs"]}

@@ -42,7 +42,11 @@ class Listed(Dataset):
 def nothing(): return Shapes(0)
 def dicts(): return Listed([{"image": torch.zeros(1, 4, 4), "label": 0}] * 9)
 def alone(): return TensorDataset(torch.rand(9, 1, 4, 4))
-def flat(): return TensorDataset(torch.rand(9, 4, 4), torch.arange(9))
+def flat(): return TensorDataset(torch.zeros(9, 4, 4, dtype=torch.uint8), torch.arange(9))
+def signals(): return TensorDataset(torch.rand(90, 2, 5), torch.arange(90) % 3)
+def vectors(): return TensorDataset(torch.rand(90, 7), torch.arange(90) % 3)
+def named(): return Listed([({"a": torch.zeros(3)}, 0)] * 90)
+def told(): return {"train": named(), "task": "vector_classification", "classes": 1}
 def holes(): return TensorDataset(torch.full((9, 1, 4, 4), torch.nan), torch.arange(9))
 def floats(): return TensorDataset(torch.rand(9, 1, 4, 4), torch.full((9,), 0.5))
 def shares(): return TensorDataset(torch.rand(30, 1, 4, 4), torch.eye(5).repeat(6, 1))
@@ -67,7 +71,7 @@ def own(name, **options):
 @pytest.mark.usefixtures("here")
 def test_samples_may_be_frames():
     data = own("frames")
-    assert (data.frames, data.shape, data.sample_shape) == (3, (2, 4, 4), (3, 2, 4, 4))
+    assert data.frames == 3 and data.example().inputs.shape[1:] == (3, 2, 4, 4)
     # uniform from 0 to 2: mean 1, deviation 2 / sqrt(12), for each of the two channels
     assert data.mean == pytest.approx((1, 1), abs=0.05)
     assert data.std == pytest.approx((0.577, 0.577), abs=0.05)
@@ -89,7 +93,7 @@ def test_one_data_set_is_cut_in_three():
     data = own("one", count=60)
     assert (len(data.train), len(data.valid), len(data.test)) == (48, 6, 6)
     assert sorted(data.valid[i][1] for i in range(6)) == [0, 0, 1, 1, 2, 2]
-    assert data.classes == ("0", "1", "2") and data.shape == (1, 4, 4)
+    assert data.classes == ("0", "1", "2") and data.example().inputs.shape[1:] == (1, 4, 4)
     assert data.mean[0] == pytest.approx(0.5, abs=0.01)
 
 
@@ -110,6 +114,19 @@ def test_a_mapping_may_say_more():
 @pytest.mark.usefixtures("here")
 def test_classes_are_counted_where_nothing_says_them():
     assert len(own("unlabelled").classes) == 5
+
+
+@pytest.mark.usefixtures("here")
+def test_the_task_is_seen_from_the_first_sample_or_told():
+    tasks = {name: own(name).task for name in ("pair", "frames", "signals", "vectors", "told")}
+    images, vectors = "image_classification", "vector_classification"
+    assert tasks == {
+        "pair": images, "frames": images, "signals": vectors, "vectors": vectors, "told": vectors
+    }  # fmt: skip
+    data = own("signals")
+    assert data.frames is None and data.mean is None and data.std is None
+    assert data.classes == ("0", "1", "2") and len(data.train) == 72
+    assert own("told").classes == ("0",)
 
 
 def test_a_finished_data_set_passes_through(monkeypatch):
@@ -136,11 +153,15 @@ def test_a_finished_data_set_passes_through(monkeypatch):
         ("their_data:stream", "Stream has no length"),
         ("their_data:nothing", "returned 0 samples as train"),
         ("their_data:dicts", "is a mapping with image, label; expected is a pair"),
+        ("their_data:named", "has inputs of several names.*return a mapping with `task` too"),
         ("their_data:alone", "is a tuple of 1; expected is a pair"),
         ("their_data:flat", r"has an image of shape \(4, 4\); expected is \[C, H, W\]"),
         ("their_data:holes", "an image with values that are not finite"),
         ("their_data:floats", "has the label 0.5; expected is the number of a class"),
-        ("no_such_module:x", "start the command in the folder that holds no_such_module.py"),
+        (
+            "no_such_module:x",
+            "put no_such_module.py beside the recipe, start the command in the folder",
+        ),
     ],
 )
 def test_bad_factories_get_sentences(call, sentence):

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.data import data_set, names
+from spikedistill.data import DATA, data_set
 
 
 def test_every_data_set_is_a_file():
     images = {"cifar10", "cifar100", "digits", "fashion-mnist", "imagefolder", "mnist"}
-    assert names() == tuple(sorted(images | {"nmnist", "cifar10dvs", "dvsgesture"}))
+    assert DATA.names() == tuple(sorted(images | {"nmnist", "cifar10dvs", "dvsgesture"}))
 
 
 def test_valid_is_a_count_or_a_share(small_cifar10):

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from spikedistill.conversion.twin import spiking_twin
+from spikedistill.core.normalized import Normalized
 from spikedistill.core.over_time import OverTime
 from spikedistill.functional.compiled import compiling
-from spikedistill.layers.normalized import Normalized
-from spikedistill.layers.tdbn import TDBNFactory
+from spikedistill.layers.tdbn import TDBN
 from spikedistill.models.cifar_resnet import cifar_resnet
 from spikedistill.models.pyramidnet import pyramidnet20
 from spikedistill.models.vgg import vgg9
@@ -41,7 +41,7 @@ def trained(network: nn.Module) -> nn.Module:
 
 def _inner(name: str) -> nn.Module:
     if name == "resnet":
-        return cifar_resnet(LIF(), depth=8, width=0.5, norm=TDBNFactory())
+        return cifar_resnet(LIF(), depth=8, width=0.5, norm=TDBN)
     if name == "vgg":
         return vgg9(LIF(), width=0.125)
     if name == "wrn":

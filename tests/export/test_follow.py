@@ -5,9 +5,9 @@ from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from spikedistill.conversion.twin import Balanced
+from spikedistill.core.normalized import Normalized
 from spikedistill.core.probe import Probe
 from spikedistill.export.follow import follow, untold
-from spikedistill.layers.normalized import Normalized
 from spikedistill.neurons.lif import LIF
 
 

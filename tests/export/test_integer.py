@@ -67,8 +67,7 @@ def test_the_sums_are_exact_bit_for_bit(
 @pytest.mark.parametrize("number", range(7))
 def test_it_is_counted_as_the_layer_that_it_replaces(number: int) -> None:
     layer, spikes = layers()[number]
-    shape = spikes.shape[1:]
-    assert macs_per_layer(IntegerLayer(layer), shape) == macs_per_layer(layer, shape)
+    assert macs_per_layer(IntegerLayer(layer), spikes) == macs_per_layer(layer, spikes)
 
 
 def test_the_weights_are_symmetric_per_channel() -> None:

@@ -38,7 +38,7 @@ def small(images: torch.Tensor) -> OverTime:
 def run(path: Path, images: torch.Tensor) -> torch.Tensor:
     runtime = pytest.importorskip("onnxruntime")
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return torch.from_numpy(session.run(["logits"], {"images": images.numpy()})[0])
+    return torch.from_numpy(session.run(["logits"], {"inputs": images.numpy()})[0])
 
 
 @pytest.mark.parametrize("weights", ["float", "int8"])

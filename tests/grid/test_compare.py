@@ -14,8 +14,9 @@ def recipe():
 
 
 def cell(point, accuracy, others=()):
-    row = {"accuracy": [accuracy], "timesteps": 2, "parameters": 9200, "firing_rate": 0.25,
-           "synops": 1e6, "multiplications": 0.0, "macs": 2e6, "train_seconds": 75.0}  # fmt: skip
+    row = {"role": "student", "metric": "accuracy", "scores": {"accuracy": [accuracy]},
+           "timesteps": 2, "parameters": 9200, "firing_rate": 0.25, "synops": 1e6,
+           "multiplications": 0.0, "macs": 2e6, "train_seconds": 75.0}  # fmt: skip
     return point, {"key": point.key, "row": row, "history": [], "others": list(others)}
 
 
@@ -77,9 +78,9 @@ def test_the_table_compares_with_the_first_student_of_the_recipe():
     recipe = load("cifar10-sastc")
     made = points([recipe], [], 2)
     first, whole = made[0].labels["student"], made[-1].labels["student"]
-    teacher = {"role": "teacher", "losses": [], "accuracy": [95.0], "timesteps": 1,
-               "parameters": 853018, "firing_rate": None, "synops": None,
-               "multiplications": 1.25e8}  # fmt: skip
+    teacher = {"role": "teacher", "losses": [], "metric": "accuracy",
+               "scores": {"accuracy": [95.0]}, "timesteps": 1, "parameters": 853018,
+               "firing_rate": None, "synops": None, "multiplications": 1.25e8}  # fmt: skip
     reached = {first: 90.0, whole: 94.0}
     cells = [
         cell(point, reached[point.labels["student"]] + point.seed * 0.1, [teacher])

@@ -1,9 +1,11 @@
 """A grid does what is missing, once, and goes on where it stopped."""
 
+import json
 import shutil
 
 import pytest
 
+from spikedistill.build import cells
 from spikedistill.core.claim import claimed
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.grid import grid as grid_run
@@ -11,6 +13,7 @@ from spikedistill.grid.grid import Grid
 from spikedistill.grid.points import Look, Point, alone, changed, seeded
 from spikedistill.grid.store import Store
 from spikedistill.recipes.files import load
+from spikedistill.recipes.schema import parse
 from spikedistill.training.interrupt import Interrupted
 
 QUICK = ["training.epochs=1", "data.train_limit=64", "training.batch_size=32"]
@@ -45,6 +48,10 @@ def test_every_cell_is_kept_with_its_row_history_and_recipe(points, done):
         assert len(cell["history"]) == 1 and cell["training"]["seed"] == 0
         assert [row["cell"] for row in cell["others"]] == ["teacher"]
         assert cell["made"]["versions"]["torch"]
+        assert cell["made"]["precision"] == ["fp32", "fp32"]  # of the teacher and of the student
+        (line,) = cell["history"]
+        assert len(line["valid"]) == 2 and line["valid"][-1] == cell["row"]["valid"]
+        assert line["samples_per_second"] > 0
 
 
 def test_the_teacher_is_trained_once_for_all_cells(points, done):
@@ -65,6 +72,37 @@ def test_what_is_there_is_not_trained_again_also_without_its_run(
     grid.run(points)
     assert grid.missing(points) == []
     assert not (tmp_path / "runs").exists()
+
+
+def test_auto_is_one_key_and_a_cell_says_what_it_became(points, tmp_path, monkeypatch):
+    recipe = points[0].recipe
+    for number in (0, 1):
+        recipe = changed(recipe, **{f"phases__{number}__training__precision": "auto"})
+    grid, point = Grid(tmp_path, Store(tmp_path / "cells")), Point({}, recipe)
+    monkeypatch.setattr(cells, "faster", lambda: "fp32")
+    with pytest.raises(StopIteration):
+        grid.run([Point({}, recipe, {"x": Look(each_epoch=lambda *_: next(iter("")))})])
+    monkeypatch.setattr(cells, "faster", lambda: "bf16")  # a quieter moment
+    assert grid.run([point]) == []  # what has begun goes on as it began
+    assert grid.store.get(point.key)["made"]["precision"] == ["fp32", "fp32"]
+    assert point.key != points[0].key
+    other = Grid(tmp_path / "other", Store(tmp_path / "other/cells"))
+    assert other.run([point]) == []
+    assert other.store.get(point.key)["made"]["precision"] == ["bf16", "bf16"]
+
+
+def test_what_is_known_of_a_teacher_is_not_taken_over_where_another_metric_judges(points, tmp_path):
+    plain = points[1].recipe.plain()
+    plain["phases"] = plain["phases"][-1:]  # its teacher is as it came
+    best, among_five = (
+        Point({"top": top}, parse(plain | {"metrics": [{"accuracy": {"top": top}}]}))
+        for top in (1, 5)
+    )
+    grid = Grid(tmp_path, Store(tmp_path / "cells"))
+    assert grid.run([best, among_five]) == []
+    ((one,), (other,)) = (grid.store.get(point.key)["others"] for point in (best, among_five))
+    assert one["state"] == other["state"]
+    assert other["scores"]["accuracy"][0] > one["scores"]["accuracy"][0]
 
 
 def test_a_look_that_was_not_taken_makes_a_cell_missing(points, done, tmp_path):
@@ -212,3 +250,15 @@ def test_a_damaged_cell_stops_before_anything_is_trained(points, tmp_path):
     with pytest.raises(SpikedistillError, match="delete it"):
         Grid(tmp_path, store).run(points)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_student_that_no_metric_judges_is_no_cell(points, done, tmp_path):
+    shutil.copytree(done / "runs" / points[0].key, tmp_path / "runs" / points[0].key)
+    result = tmp_path / "runs" / points[0].key / "result.json"
+    kept = json.loads(result.read_text())
+    kept["rows"][-1]["metric"], kept["rows"][-1]["scores"] = "", {}
+    result.write_text(json.dumps(kept))
+    grid = Grid(tmp_path, Store(tmp_path / "cells"))
+    (why,) = grid.run(points[:1])
+    assert "student has no score that cells could be compared by" in why and "`metrics:`" in why
+    assert not grid.cells(points[:1])

@@ -1,11 +1,11 @@
-import math
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.layers.tdbn import TDBN, TDBNFactory
+from spikedistill.layers.tdbn import TDBN
 
 
 def test_numbers_worked_by_hand() -> None:
@@ -33,7 +33,7 @@ def test_it_starts_at_weight_one_and_scales_the_gradient() -> None:
 
 
 def test_two_branches_meet_with_the_variance_of_the_threshold() -> None:
-    make = TDBNFactory(v_threshold=0.5)
+    make = partial(TDBN, v_threshold=0.5)
     x, y = torch.randn(2, 64, 3, 16, 16, dtype=torch.float64)
     met = make(3, residual=True).double()(x) + make(3, residual=True).double()(y)
     assert met.var().item() == pytest.approx(0.25, rel=0.02)
@@ -41,7 +41,7 @@ def test_two_branches_meet_with_the_variance_of_the_threshold() -> None:
 
 
 def test_it_folds_into_the_convolution_before_it() -> None:
-    conv, norm = nn.Conv2d(3, 5, 3, bias=False).double(), TDBN(5, 0.5, 1 / math.sqrt(2)).double()
+    conv, norm = nn.Conv2d(3, 5, 3, bias=False).double(), TDBN(5, 0.5, residual=True).double()
     for _ in range(3):
         norm(conv(torch.randn(4, 3, 8, 8, dtype=torch.float64)))
     nn.init.normal_(norm.weight)

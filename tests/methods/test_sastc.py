@@ -271,7 +271,7 @@ def resnet19_pair(**options: object) -> float:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         loss.gaps(mine, theirs)
     images = 2 * 4
-    return counter.get_total_flops() / 2 / images / macs(resnet19(LIF()), (3, 32, 32))
+    return counter.get_total_flops() / 2 / images / macs(resnet19(LIF()), torch.zeros(1, 3, 32, 32))
 
 
 @pytest.mark.parametrize(

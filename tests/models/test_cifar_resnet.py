@@ -1,14 +1,18 @@
 import pytest
 import torch
+from torch import nn
 
 from spikedistill.layers.batch_norm import batch_norm
 from spikedistill.models._blocks import zero_padded
+from spikedistill.models._plan import Plan
 from spikedistill.models.cifar_resnet import cifar_resnet, cifar_resnet20
+
+PLAN = Plan(nn.ReLU, 10, 3, 1.0, batch_norm)
 
 
 def test_option_a_shortcut_takes_every_second_pixel_and_pads_zero_channels_on_both_sides():
     x = torch.arange(32.0).view(1, 2, 4, 4)
-    y = zero_padded(2, 4, 2, batch_norm)(x)
+    y = zero_padded(2, 4, 2, PLAN)(x)
     assert y.shape == (1, 4, 2, 2)
     assert y[0, 1].tolist() == [[0, 2], [8, 10]]
     assert y[0, 2].tolist() == [[16, 18], [24, 26]]
@@ -16,7 +20,7 @@ def test_option_a_shortcut_takes_every_second_pixel_and_pads_zero_channels_on_bo
 
 
 def test_an_odd_number_of_new_channels_is_padded_too():
-    assert zero_padded(2, 5, 2, batch_norm)(torch.ones(1, 2, 3, 3)).shape == (1, 5, 2, 2)
+    assert zero_padded(2, 5, 2, PLAN)(torch.ones(1, 2, 3, 3)).shape == (1, 5, 2, 2)
 
 
 def test_module_names_are_those_of_the_foreign_weights():

@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import spikedistill.neurons as neurons
-from spikedistill.core import catalogue
 from spikedistill.core.clock import steps
 from spikedistill.functional.neuron import Membrane, at_rest
+from spikedistill.neurons import NEURONS
 from spikedistill.neurons._base import Neuron
 from spikedistill.neurons.lif import LIF
 from spikedistill.neurons.plif import PLIF
@@ -107,9 +106,9 @@ def test_the_membrane_is_made_only_when_watched_and_carries_gradient() -> None:
 
 def test_every_entry_of_the_catalogue_is_a_neuron_that_fires_and_learns() -> None:
     """What every neuron promises, whatever its file holds."""
-    assert {"lif", "plif", "integrate_and_fire"} <= set(catalogue.names(neurons))
-    for name in catalogue.names(neurons):
-        neuron = catalogue.find(neurons, name)()
+    assert {"lif", "plif", "integrate_and_fire"} <= set(NEURONS.names())
+    for name in NEURONS.names():
+        neuron = NEURONS.find(name)()
         assert isinstance(neuron, Neuron)
         assert neuron.reference.bibtex()
         current = (torch.randn(4, 2, 3, 5, 5) + 0.5).requires_grad_()
@@ -124,7 +123,7 @@ def test_every_entry_of_the_catalogue_is_a_neuron_that_fires_and_learns() -> Non
 
 
 def test_every_preset_can_be_built() -> None:
-    for name in catalogue.names(neurons):
-        neuron = catalogue.find(neurons, name)
+    for name in NEURONS.names():
+        neuron = NEURONS.find(name)
         for preset in neuron.presets:
             assert isinstance(neuron.preset(preset), neuron)

@@ -42,7 +42,8 @@ def test_every_training_of_the_recipe_has_a_row(digits: dict[str, Any]) -> None:
     assert rows[0]["timesteps"] == 1 and rows[3]["timesteps"] == 2
     # 1,437 samples after the test split, a tenth of them held out; SASTC drops the last batch
     train = digits["data"]["train"]
-    assert digits["data"] == {"name": "digits", "train": 1294, "valid": 144, "test": 359}
+    sizes = {"train": 1294, "valid": 144, "test": 359}
+    assert digits["data"] == {"name": "digits", "sample": "image", **sizes}
     assert rows[1]["steps"] == 15 * math.ceil(train / 64)
     assert rows[3]["steps"] == 15 * (train // 64)
 
@@ -95,7 +96,8 @@ def test_published_data_and_weights_need_not_be_there(
 ) -> None:
     monkeypatch.setenv("SPIKEDISTILL_DATA", str(tmp_path))
     found = paper("cifar10-twin", FP32)
-    assert found["data"] == {"name": "cifar10", "train": 45_000, "valid": 5_000, "test": 10_000}
+    sizes = {"train": 45_000, "valid": 5_000, "test": 10_000}
+    assert found["data"] == {"name": "cifar10", "sample": "image", **sizes}
     assert found["ceilings"] is None and found["seconds"] is None
     (row,) = found["cells"]
     assert row["seconds"] is None and row["steps"] == 3 * math.ceil(45_000 / 128)
@@ -173,7 +175,8 @@ def test_frames_run_through_the_first_layer_at_every_step(tmp_path: Path) -> Non
              "phases.student.losses=[cross_entropy]"]  # fmt: skip
     recipe = load("cifar10dvs-sastc", [*sizes, *widths, *steps])
     found = plan(recipe, tmp_path, measure=None)  # the files need not be there
-    assert found["data"] == {"name": "cifar10dvs", "train": 8100, "valid": 900, "test": 1000}
+    sizes = {"train": 8100, "valid": 900, "test": 1000}
+    assert found["data"] == {"name": "cifar10dvs", "sample": "image", **sizes}
     rows = {row["cell"]: row for row in found["cells"]}
     # VGG-11 of SASTC at width 1/16: 4 to 32 channels, every second convolution halves the grid
     convolutions = [(2, 4, 16), (4, 8, 8), (8, 16, 8), (16, 16, 4), (16, 32, 4), (32, 32, 2),

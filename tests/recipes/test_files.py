@@ -13,8 +13,19 @@ def test_a_recipe_lies_over_its_base(tmp_path: Path) -> None:
     (tmp_path / "below.yaml").write_text("{name: b, training: {lr: 1, epochs: 2}, phases: [1, 2]}")
     (tmp_path / "above.yaml").write_text("{base: below.yaml, training: {lr: 3}, phases: [4]}")
     assert files.read(str(tmp_path / "above.yaml")) == {
-        "name": "b", "training": {"lr": 3, "epochs": 2}, "phases": [4]
+        "name": "b", "training": {"lr": 3, "epochs": 2}, "phases": [4], "beside": str(tmp_path)
     }  # fmt: skip
+
+
+def test_files_are_looked_for_beside_a_recipe_that_is_none_of_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikedistill.core.calls._PLACES", [])
+    (tmp_path / "own.yaml").write_text("{base: digits-sastc, name: own}")
+    (tmp_path / "other.yaml").write_text("{base: digits-sastc, name: own, beside: there}")
+    assert files.load(str(tmp_path / "own.yaml")).plain()["beside"] == str(tmp_path)
+    assert files.read(str(tmp_path / "other.yaml"))["beside"] == "there"
+    assert "beside" not in files.read("digits-sastc")
 
 
 def test_one_level_of_base_only(tmp_path: Path) -> None:
@@ -68,8 +79,8 @@ def test_the_released_commands() -> None:
     recipe = files.load("cifar100-sastc-bottleneck")
     (loss,) = [loss for loss in recipe.phases[1].losses if loss.method == "sastc"]
     assert (loss.weight, loss.options["guide_taps"]) == (800.0, ["stage1", "stage3"])
-    assert recipe.networks["student"].name == "bottleneck211"
-    assert recipe.networks["teacher"].name == "pyramidnet20"
+    assert recipe.networks["student"].model == "bottleneck211"
+    assert recipe.networks["teacher"].model == "pyramidnet20"
 
 
 @pytest.mark.parametrize("name", files.names())

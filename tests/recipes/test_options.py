@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import pytest
 
 from spikedistill.core.schedule import Schedule
 from spikedistill.methods.sastc import SASTC
-from spikedistill.recipes.entries import read_loss
-from spikedistill.recipes.options import checked
+from spikedistill.recipes.loss_entry import read_loss
+from spikedistill.recipes.options import checked, words
 
 
 def temperature(given: Any) -> Any:
@@ -43,3 +44,20 @@ def test_a_schedule_is_written_as_the_mapping_that_it_was() -> None:
 )  # fmt: skip
 def test_what_fits_none_of_the_types_is_said_in_words(given: Any, faults: list[str]) -> None:
     assert [str(fault).removeprefix("temperature") for fault in temperature(given)] == faults
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (bool, "true or false"),
+        (float | None, "a number or nothing"),
+        (tuple[int, ...], "a list of whole numbers"),
+        (Sequence[str], "a list of texts"),
+        (list[Schedule], "a list"),
+        (Mapping[str, float] | None, "a mapping or nothing"),
+        (Literal["sgd", "adamw"], "'sgd' or 'adamw'"),
+        (str | Callable[[], Any], "a name or {name: options}"),
+    ],
+)
+def test_a_type_is_said_in_words(kind: Any, said: str) -> None:
+    assert words(kind) == said

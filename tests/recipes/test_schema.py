@@ -110,7 +110,7 @@ def test_all_faults_are_shown_at_once_each_with_its_path() -> None:
 
 
 def test_names_must_lead_somewhere() -> None:
-    wrong = small(networks={"student": {"twin_of": "teecher"}, "teacher": "digits"})
+    wrong = small(networks={"student": {"from": "teecher", "by": "twin"}, "teacher": "digits"})
     wrong["phases"][0]["roles"]["teacher"]["network"] = "techer"
     wrong["phases"][0]["losses"] = [
         {"cross_entropy": {"learner": "studnt"}},
@@ -118,7 +118,7 @@ def test_names_must_lead_somewhere() -> None:
         {"cross_entropy": {}},
     ]
     assert faults(wrong) == [
-        "networks.student.twin_of: there is no other network 'teecher'; did you mean 'teacher'?",
+        "networks.student.from: there is no other network 'teecher'; did you mean 'teacher'?",
         "phases[0].roles.teacher.network: there is no network 'techer'; did you mean 'teacher'?",
         "phases[0].losses[0].cross_entropy: the learner is 'studnt', and there is no such role; "
         "did you mean 'student'?",
@@ -166,6 +166,67 @@ def test_one_method_may_sit_twice_under_two_names() -> None:
     recipe = parse(phase(losses=losses))
     assert [loss.name for loss in recipe.phases[0].losses] == ["cross_entropy", "steps"]
     assert recipe.phases[0].losses[1].options == {"time": "steps"}
+
+
+def own(student: dict[str, Any], **roles: dict[str, Any]) -> dict[str, Any]:
+    """`small` with settings of their own for roles."""
+    learns = {"network": "student", "timesteps": 2, "trainable": True, "training": student}
+    return phase(roles={"student": learns, "teacher": {"network": "teacher"}, **roles})
+
+
+def test_a_role_may_have_an_optimiser_of_its_own() -> None:
+    recipe = parse(own({"lr": "0.5", "schedule": "step", "milestones": [3, 4]}))
+    (one,) = recipe.phases
+    settings = {"lr": 0.5, "schedule": "step", "milestones": (3, 4)}
+    assert one.roles["student"].training == settings and one.roles["teacher"].training == {}
+    plain = recipe.plain()
+    assert plain["phases"][0]["roles"]["student"]["training"]["milestones"] == [3, 4]
+    assert "training" not in plain["phases"][0]["roles"]["teacher"]
+    assert parse(plain).plain() == plain
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        (own({"epochs": 3}), "student.training.epochs: belongs to the whole phase; a role of its"),
+        (own({"lrr": 3}), "student.training.lrr: unknown option; did you mean 'lr'"),
+        (own({"schedule": "step"}), "student.training: schedule: step needs milestones"),
+        (
+            own({}, teacher={"network": "teacher", "training": {"lr": 0.1}}),
+            "teacher.training: is for a role that learns; mark it with trainable: true, or leave",
+        ),
+        (
+            own({"lr": 1}, twice={"network": "student", "trainable": True, "training": {"lr": 2}}),
+            "twice.training: is there in two roles of the network 'student'; leave one out",
+        ),
+    ],
+)
+def test_settings_of_a_role_that_cannot_be(given: dict[str, Any], fault: str) -> None:
+    (found,) = faults(given)
+    assert found.startswith(f"phases[0].roles.{fault}")
+
+
+def test_metrics_are_chosen_with_their_options_or_are_those_of_the_task() -> None:
+    assert parse(small()).metrics == () and "metrics" not in parse(small()).plain()
+    recipe = parse(small(metrics=["error", {"accuracy": {"top": "5"}}]))
+    assert [(one.name, one.options) for one in recipe.metrics] == [
+        ("error", {}), ("accuracy", {"top": 5})
+    ]  # fmt: skip
+    assert recipe.plain()["metrics"] == ["error", {"accuracy": {"top": 5}}]
+    assert parse(recipe.plain()).metrics == recipe.metrics
+    assert faults(small(metrics=["acuracy", {"accuracy": {"tpo": 1}}])) == [
+        "metrics[0]: there is no metric 'acuracy'; did you mean 'accuracy'?",
+        "metrics[1].accuracy.tpo: unknown option; did you mean 'top'?",
+    ]
+
+
+def test_a_phase_may_have_data_of_its_own_and_may_only_judge() -> None:
+    given = phase(data={"name": "mnist", "valid": 100}, training={"epochs": 0}, losses=[])
+    recipe = parse(given)
+    assert recipe.phases[0].data is not None and recipe.phases[0].data.name == "mnist"
+    assert recipe.settings(recipe.phases[0]).epochs == 0
+    assert parse(recipe.plain()).plain() == recipe.plain()
+    assert recipe.plain()["phases"][0]["data"] == {"name": "mnist", "valid": 100}
 
 
 def recorded(**changes: Any) -> dict[str, Any]:

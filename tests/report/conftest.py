@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
+from spikedistill.core.row import Row
 from spikedistill.report.examined import Examined
 
 # Chromium takes commands from file descriptor 3 and answers on 4.
@@ -148,10 +149,12 @@ CONFIG = {
 def row(cell: str | None, accuracy: list[float], losses: list[str], **more: Any) -> dict[str, Any]:
     """A row of `result.json`."""
     role = "teacher" if cell is None else "student"
-    return {"cell": cell, "role": role, "network": role, "losses": losses, "accuracy": accuracy,
-            "timesteps": len(accuracy), "valid": 90.0, "parameters": 1000, "macs": 1e6,
-            "firing_rate": 0.25 if cell else None, "synops": 2e6 if cell else None,
-            "multiplications": 1e5 if cell else 1e7, "train_seconds": 75.0} | more  # fmt: skip
+    made = {"cell": cell, "role": role, "network": role, "losses": losses, "metric": "accuracy",
+            "scores": {"accuracy": accuracy}, "timesteps": len(accuracy), "valid": 90.0,
+            "parameters": 1000, "macs": 1e6, "firing_rate": 0.25 if cell else None,
+            "synops": 2e6 if cell else None, "multiplications": 1e5 if cell else 1e7,
+            "train_seconds": 75.0}  # fmt: skip
+    return Row.from_plain(made | more).plain()
 
 
 TEACHER = row(None, [96.0], [])
@@ -185,7 +188,7 @@ def look(spiking: bool) -> Examined:
             arrays[f"membrane spikes{n}"] = np.full((2, 10), 0.1, np.float32)
     facts = {
         "timesteps": steps, "classes": ["cat", "dog", "fox"], "test_images": 40, "images": 10,
-        "spiking": spiking, "accuracy": [90.0] * steps, "layers": layers if spiking else [],
+        "task": "image_classification", "spiking": spiking, "layers": layers if spiking else [],
         "confusion": [[0, 0, 5], [0, 1, 1], [1, 1, 4]], "operations": costs,
         "totals": {"45nm": {"snn_pj": 9.1e5, "ann_pj": 1.82e6},
                    "quantized": {"snn_pj": 4e5, "ann_pj": 1e5}},
@@ -203,7 +206,8 @@ def look(spiking: bool) -> Examined:
 def history(epochs: int) -> str:
     """The lines of `metrics.jsonl`."""
     lines = [{"epoch": epoch, "losses": {"cross_entropy": 2.0 / epoch},
-              "valid": {"accuracy": [30.0 * epoch]}} for epoch in range(1, epochs + 1)]  # fmt: skip
+              "valid": {"metric": "accuracy", "unit": "%", "scores": {"accuracy": [30.0 * epoch]}}}
+             for epoch in range(1, epochs + 1)]  # fmt: skip
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 

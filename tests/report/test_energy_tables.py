@@ -25,7 +25,7 @@ def _found(**more: Any) -> dict[str, Any]:
     return {
         "network": "student", "data": "digits", "split": "test", "samples": 359,
         "all_samples": 359, "timesteps": 2, "bits": 2, "event_input": "mac",
-        "teacher": None, "spikes_per_synapse": 0.685, "rate": 0.343,
+        "teacher": None, "teachers": [], "spikes_per_synapse": 0.685, "rate": 0.343,
         "layers": [_layer("network.layer1.0", "MAC", steps=1.0), _layer("network.layer1.3", "AC")],
         "totals": {"45nm": total, "quantized": {**total, "ratio": 0.5}},
         "named": [{"layer": "network.layer1.0", "why": "it reads the input"}],

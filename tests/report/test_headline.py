@@ -76,3 +76,37 @@ def test_curves(told: Chapter) -> None:
     assert [drawn.title for drawn in found] == ["Validation accuracy", "Loss cross_entropy"]
     assert found[0].text == "cross_entropy ends at 90. student ends at 90."
     assert [line.name for line in curves([told, told], "c")[0].series] == ["toy: student"] * 2
+
+
+def test_a_run_that_another_metric_judges(told: Chapter) -> None:
+    for row in told.run.rows:
+        row.metric, row.unit = "perplexity", ""
+        row.scores = {"perplexity": row.scores["accuracy"], "accuracy": [1.0]}
+    found = {tile.name: (tile.value, tile.note) for tile in tiles(told.run)}
+    assert found["Student, perplexity"] == (
+        "92.50", "after T = 2 time steps; 88.00 after the first",
+    )  # fmt: skip
+    assert found["Teacher"] == ("96.00", "the student lies 3.50 below")
+    assert found["Gain by distillation"] == (
+        "+7.50", "over the same student without a teacher (85.00)",
+    )  # fmt: skip
+    assert table([told])["head"][2:5] == [
+        "T'=1, perplexity", "T'=2, perplexity", "valid, perplexity",
+    ]  # fmt: skip
+    drawn = pareto([told], "k")
+    assert drawn is not None and drawn.title == "Perplexity, time steps and energy"
+    assert drawn.y_label == "test perplexity"
+    assert curves([told], "c")[0].title == "Validation perplexity"
+    told.run.config["claim"] = {"value": 2.0, "metric": "accuracy"}
+    last = {tile.name: tile.note for tile in tiles(told.run)}["Claimed"]
+    assert last == "published; measured here 1.00 (-1.00)"
+
+
+def test_a_network_that_has_no_answer_after_some_steps(told: Chapter) -> None:
+    main = told.run.main
+    assert main is not None
+    main.scores = {"accuracy": [None, 92.5]}
+    assert tiles(told.run)[0].note == "after T = 2 time steps"
+    assert table([told])["rows"][2]["cells"][2:4] == ["-", "92.50"]
+    drawn = pareto([told], "k")
+    assert drawn is not None and [len(line.marks) for line in drawn.series] == [1, 2, 1]

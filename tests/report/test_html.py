@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from spikedistill.report.chapter import Chapter
 from spikedistill.report.html import TEMPLATES, page
 from spikedistill.report.read_run import read_run
 
+OF_IMAGES = ("confusion", "mistakes")
 ATTACK = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
 
@@ -41,7 +43,9 @@ class Elements(HTMLParser):
 
 @pytest.fixture
 def told(make_run: Callable[..., Path], looks: dict[Any, Any]) -> Chapter:
-    return Chapter(read_run(make_run()), looks, bibtex="@misc{hong2025sastc,\n}")
+    return Chapter(
+        read_run(make_run()), looks, bibtex="@misc{hong2025sastc,\n}", sections=OF_IMAGES
+    )
 
 
 def test_the_values_are_there_and_every_tag_is_closed(told: Chapter) -> None:
@@ -90,7 +94,7 @@ def test_text_of_a_recipe_stays_text(
 ) -> None:
     value: Any = {"claim": {"value": 1.0, "source": ATTACK}, "data": {"name": ATTACK}}
     folder = make_run("evil", **{where: value.get(where, ATTACK)})
-    harmless(page([Chapter(read_run(folder), looks)]))
+    harmless(page([Chapter(read_run(folder), looks, sections=OF_IMAGES)]))
 
 
 def test_names_of_classes_layers_losses_and_files_stay_text(
@@ -103,9 +107,40 @@ def test_names_of_classes_layers_losses_and_files_stay_text(
         for picture in look.facts["pictures"]:
             picture |= {"loss": ATTACK, "learner": [ATTACK], "split": ATTACK}
     run = read_run(make_run("<script>alert(1)<"))
-    run.rows[2]["losses"] = [ATTACK]
+    run.rows[2].losses = [ATTACK]
     run.histories["student"][0]["losses"] = {ATTACK: 1.0}
-    harmless(page([Chapter(run, looks, (ATTACK,), ATTACK)] * 2, [ATTACK]))
+    harmless(page([Chapter(run, looks, (ATTACK,), ATTACK, OF_IMAGES)] * 2, [ATTACK]))
+
+
+def test_a_sample_is_called_as_its_task_calls_it(told: Chapter) -> None:
+    text = page([replace(told, run=replace(told.run, word="sequence"))])
+    for said in ("Sequences of each class", "per sequence, an estimate", "128 sequences of the",
+                 "energy of one sequence", "10 test sequences"):  # fmt: skip
+        assert said in text, said
+    assert "test image" not in text and "per image" not in text
+    assert "Images of each class" in page([told])
+
+
+def test_a_section_of_ones_own_is_drawn_as_tables(
+    make_run: Callable[..., Path],
+    looks: dict[Any, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "own_section_of_a_page.py").write_text(
+        "from spikedistill.report.sections import Section\n\n\n"
+        "def show(chapter, key):\n"
+        "    rows = [(row.network, f'{row.score:.1f} <') for row in chapter.run.rows]\n"
+        f"    return [{{'name': {ATTACK!r}, 'head': ('network', 'score'), 'rows': rows}}]\n\n\n"
+        "SECTION = Section('Own words', show)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    named = ("confusion", "own_section_of_a_page:SECTION")
+    text = page([Chapter(read_run(make_run()), looks, sections=named)])
+    assert "<h3>Confusion</h3>" in text and "<h3>Own words</h3>" in text
+    assert '<th scope="row">student</th><td>92.5 &lt;</td>' in text
+    assert ("section", {"id": "run1-own_section_of_a_page-SECTION"}) in Elements(text).found
+    harmless(text)
 
 
 def harmless(text: str) -> None:
@@ -116,7 +151,7 @@ def harmless(text: str) -> None:
 
 
 def test_only_our_own_style_and_script_pass_unescaped() -> None:
-    marked = [line.strip() for path in TEMPLATES.glob("*.html")
+    marked = [line.strip() for path in sorted(TEMPLATES.rglob("*.html"))
               for line in path.read_text("utf-8").splitlines() if "|safe" in line]  # fmt: skip
     assert marked == ["<style>{{ style|safe }}</style>", "<script>{{ script|safe }}</script>"]
 

@@ -4,9 +4,12 @@ import base64
 from io import BytesIO
 
 import numpy as np
+import torch
 from PIL import Image
 
-from spikedistill.report.pictures import LARGEST, heat, intensity, photo
+from spikedistill.data import Split, collate_images
+from spikedistill.report.frames import painted
+from spikedistill.report.pictures import LARGEST, heat, images_at, intensity, photo, pixels_of
 
 
 def opened(address: str) -> Image.Image:
@@ -41,3 +44,20 @@ def test_intensity_ends_at_its_largest() -> None:
     pixels = np.asarray(opened(intensity(np.array([[0.0, 0.2]]), 0.2)).convert("RGB"))[0]
     assert pixels[1].sum() > pixels[0].sum()
     assert not np.asarray(opened(intensity(np.zeros((1, 2)), 0.0)))[0, 0].sum() > 400
+
+
+def test_some_images_of_a_split_in_the_order_that_was_asked_for() -> None:
+    images = torch.arange(12, dtype=torch.uint8).reshape(3, 1, 2, 2)
+    split = Split(images, torch.zeros(3).long())
+    chosen = images_at(split, torch.tensor([2, 0]), collate_images)
+    assert torch.equal((chosen * 255).round().to(torch.uint8), images[[2, 0]])
+    assert np.array_equal(pixels_of(chosen), images[[2, 0]].numpy())
+
+
+def test_frames_are_painted_or_kept_and_their_mean_comes_last() -> None:
+    events = torch.randint(0, 9, (2, 3, 2, 4, 4)).float()
+    pixels = pixels_of(events)
+    assert pixels.shape == (2, 4, 3, 4, 4) and pixels.dtype == np.uint8
+    assert np.array_equal(pixels[1], (painted(events[1]) * 255).round().to(torch.uint8).numpy())
+    grey = torch.tensor([0.0, 0.4]).reshape(1, 2, 1, 1, 1)
+    assert pixels_of(grey).flatten().tolist() == [0, 102, 51]

@@ -18,8 +18,10 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 
 def test_bars_for_students_and_a_line_for_the_teacher(tmp_path: Path) -> None:
-    teacher = {"role": "teacher", "losses": [], "accuracy": [98.0], "firing_rate": None}
-    student = {"role": "student", "losses": ["kd"], "accuracy": [90.0, 95.0], "firing_rate": 0.1}
+    teacher = {"role": "teacher", "losses": [], "metric": "accuracy",
+               "scores": {"accuracy": [98.0]}, "firing_rate": None}  # fmt: skip
+    student = {"role": "student", "losses": ["kd"], "metric": "accuracy",
+               "scores": {"accuracy": [90.0, 95.0]}, "firing_rate": 0.1}  # fmt: skip
     plot_result({"name": "x", "seed": 0, "rows": [teacher, student]}, tmp_path / "all.png")
     plot_result({"name": "x", "seed": 0, "rows": [student]}, tmp_path / "student.png")
     bar, line = rgb(COLOURS[0]), rgb(COLOURS[1])
@@ -27,8 +29,27 @@ def test_bars_for_students_and_a_line_for_the_teacher(tmp_path: Path) -> None:
     assert line not in colours(tmp_path / "student.png")
 
 
+def test_a_network_without_an_answer_after_some_steps_has_no_bar_there(tmp_path: Path) -> None:
+    row = {"role": "student", "losses": ["kd"], "firing_rate": 0.1, "metric": "error", "unit": "",
+           "scores": {"error": [None, 400.0]}}  # fmt: skip
+    plot_result({"name": "x", "seed": 0, "rows": [row]}, tmp_path / "one.png")
+    assert rgb(COLOURS[0]) in colours(tmp_path / "one.png")
+    row["scores"] = {"error": [None, None]}
+    plot_result({"name": "x", "seed": 0, "rows": [row]}, tmp_path / "none.png")
+    assert rgb(COLOURS[0]) not in colours(tmp_path / "none.png")
+
+
 def test_a_curve_for_each_training(tmp_path: Path) -> None:
-    rows = [{"epoch": epoch, "losses": {"ce": 1 / epoch}, "valid": {"accuracy": [10.0 * epoch]}}
+    rows = [{"epoch": epoch, "losses": {"ce": 1 / epoch},
+             "valid": {"metric": "accuracy", "unit": "%", "scores": {"accuracy": [10.0 * epoch]}}}
             for epoch in (1, 2, 3)]  # fmt: skip
     plot_curves({"one": rows, "two": rows[:2], "three": []}, tmp_path / "curves.png")
     assert {rgb(COLOURS[1])} <= colours(tmp_path / "curves.png")
+
+
+def test_curves_of_an_earlier_version_are_the_same(tmp_path: Path) -> None:
+    now = {"metric": "accuracy", "unit": "%", "scores": {"accuracy": [10.0, 20.0]}}
+    for name, valid in (("now", now), ("then", {"accuracy": [10.0, 20.0]})):
+        rows = [{"epoch": epoch, "losses": {"ce": 1.0}, "valid": valid} for epoch in (1, 2)]
+        plot_curves({"one": rows}, tmp_path / f"{name}.png")
+    assert (tmp_path / "now.png").read_bytes() == (tmp_path / "then.png").read_bytes()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,11 +17,42 @@ def test_a_finished_run(make_run: Callable[..., Path]) -> None:
     run = read_run(make_run())
     assert run.finished and run.missing == () and run.name == "toy"
     assert run.planned == ("cross_entropy", "student")
-    assert run.main is not None and run.main["accuracy"] == [88.0, 92.5]
-    assert run.teacher is not None and run.teacher["network"] == "teacher"
+    assert run.main is not None and run.main.curve == [88.0, 92.5]
+    assert run.teacher is not None and run.teacher.network == "teacher"
     assert [len(rows) for rows in run.histories.values()] == [3, 3]
     assert run.histories["student"][1] == {"epoch": 2, "losses": {"cross_entropy": 1.0},
-                                           "valid": [60.0]}  # fmt: skip
+                                           "valid": 60.0}  # fmt: skip
+
+
+def test_a_run_of_an_earlier_version_that_knew_nothing_but_accuracy(
+    make_run: Callable[..., Path],
+) -> None:
+    folder = make_run()
+    now = read_run(folder)
+    for path in (folder / "result.json", folder / "teachers.json", *folder.glob("cells/*/result*")):
+        path.write_text(json.dumps(earlier(json.loads(path.read_text()))))
+    for path in folder.glob("cells/*/metrics.jsonl"):
+        lines = [earlier(json.loads(line)) for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert '"scores"' not in "".join(path.read_text() for path in folder.glob("**/*.json*"))
+    then = read_run(folder)
+    assert then.missing == () and then.rows == now.rows and then.histories == now.histories
+    for file in ("result.json", "cells/student/result.json"):  # one after the other is gone
+        (folder / file).unlink()
+        assert [row.curve for row in read_run(folder).rows] == [
+            row.curve for row in now.rows if file == "result.json" or row.cell != "student"
+        ]
+
+
+def earlier(found: Any) -> Any:
+    """The same JSON as it was written when there were no metrics but accuracy."""
+    if isinstance(found, list):
+        return [earlier(one) for one in found]
+    if not isinstance(found, dict):
+        return found
+    new = {"metric", "unit", "higher_is_better", "scores", "file", "notes"}
+    accuracy = {"accuracy": found["scores"]["accuracy"]} if "scores" in found else {}
+    return {key: earlier(one) for key, one in found.items() if key not in new} | accuracy
 
 
 def test_its_name_says_seed_and_folder(make_run: Callable[..., Path]) -> None:
@@ -33,7 +66,7 @@ def test_an_unfinished_run(make_run: Callable[..., Path]) -> None:
     (folder / "cells/student/result.json").unlink()
     run = read_run(folder)
     assert not run.finished and run.main is None
-    assert [row["cell"] for row in run.rows] == [None, "cross_entropy"]
+    assert [row.cell for row in run.rows] == [None, "cross_entropy"]
     assert "student has no result yet" in run.missing[0]
     assert f"spikedistill resume {folder}" in run.missing[0]
 
@@ -56,7 +89,7 @@ def test_damaged_files_are_named_and_left_out(make_run: Callable[..., Path]) -> 
     )
     (folder / "manifest.json").write_text("[]")
     run = read_run(folder)
-    assert [row["cell"] for row in run.rows] == [None, "cross_entropy", "student"]  # from the cells
+    assert [row.cell for row in run.rows] == [None, "cross_entropy", "student"]  # from the cells
     assert len(run.histories["student"]) == 1 and run.manifest == {}
     assert [name in text for name, text in zip(("result.json", "metrics.jsonl"), run.missing,
                                                strict=True)] == [True, True]  # fmt: skip

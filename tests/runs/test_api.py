@@ -50,9 +50,9 @@ def test_from_two_modules_and_a_dataset_to_a_module(tmp_path: Path) -> None:
     images = torch.rand(5, 1, 8, 8)
     assert result.network(images).shape == (5, 2)
     assert result.network.timesteps == 3
-    assert len(result.rows[-1]["accuracy"]) == 3
-    assert result.accuracy == result.rows[-1]["accuracy"][-1]
-    assert result.rows[-1]["losses"] == ["cross_entropy", "logit_kd", "sastc"]
+    assert len(result.rows[-1].scores["accuracy"]) == 3
+    assert result.accuracy == result.score == result.rows[-1].scores["accuracy"][-1]
+    assert result.rows[-1].losses == ["cross_entropy", "logit_kd", "sastc"]
     # what the user handed over stays as it was
     assert all(torch.equal(value, before[name]) for name, value in student.state_dict().items())
     assert not hasattr(teacher, "taps") and all(p.requires_grad for p in teacher.parameters())

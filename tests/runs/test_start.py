@@ -58,10 +58,10 @@ def test_what_a_run_leaves(done: tuple[Path, dict[str, Any]]) -> None:
     assert json.loads((folder / "result.json").read_text()) == result
     rows = result["rows"]
     assert [row["cell"] for row in rows] == ["teacher", "cross_entropy", "logit_kd", "student"]
-    assert [len(row["accuracy"]) for row in rows] == [1, 2, 2, 2]
+    assert [len(row["scores"]["accuracy"]) for row in rows] == [1, 2, 2, 2]
     assert [row["parameters"] for row in rows] == [35_674, *[9_202] * 3]
     assert [row["synops"] is None for row in rows] == [True, False, False, False]
-    assert all(0 <= value <= 100 for row in rows for value in row["accuracy"])
+    assert all(0 <= value <= 100 for row in rows for value in row["scores"]["accuracy"])
     # real numbers meet weights in the first layer, once for both steps (8 * 8 * 9 * 8), and in
     # the last, at both (2 * 32 * 10), unless no neuron before it fired
     assert all(row["multiplications"] in (4608.0, 4608.0 + 640.0) for row in rows[1:])
@@ -121,8 +121,8 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
             load_file(path / f"cells/{cell}/model.safetensors") for path in (whole, folder)
         )
         assert all(torch.equal(mine[name], theirs[name]) for name in mine), cell
-    assert [row["accuracy"] for row in resume(folder)["rows"]] == [
-        row["accuracy"] for row in done[1]["rows"]
+    assert [row["scores"] for row in resume(folder)["rows"]] == [
+        row["scores"] for row in done[1]["rows"]
     ]
 
 
@@ -192,7 +192,7 @@ def test_a_trained_teacher_is_judged_first(
     assert heard.sentences[0] == (
         f"teacher (teacher): {teacher['valid']:.2f} % of the validation images, before training"
     )
-    assert result["rows"][0]["accuracy"] == teacher["accuracy"]
+    assert result["rows"][0]["scores"] == teacher["scores"]
     assert result["rows"][0]["cell"] is None
 
 
@@ -223,12 +223,12 @@ def test_a_twin_is_made_from_the_teacher_that_was_trained(tmp_path: Path) -> Non
     ("overrides", "sentence"),
     [
         (["networks.teacher.classes=7"], "the teacher (network 'teacher') tells 7 classes apart"),
-        (["networks.student.classes=100"], "tells 100 classes apart and digits has 10"),
+        (["networks.student.classes=100"], "tells 100 classes apart and the data have 10 (digits)"),
         (["phases.student.losses.sastc.guide_taps=[block*]"], "loss 'sastc': no tap of the teache"),
         (["training.batch_size=3", "phases.student.compare={}"], "needs at least 4 samples"),
         (["networks.teacher.weights=nowhere.npz"], "network 'teacher': there are no weights now"),
         (["networks.student={twin_of: student2}", "networks.student2={twin_of: student}"],
-         "is the twin of its own twin"),
+         "networks are made in a circle: student from student2 from student"),
         (["networks.student.activation.lif.tau=0.5"], "network 'student': LIF(tau=0.5)"),
         (["networks.teacher={call: 'nowhere.at:all'}"], "there is no module 'nowhere'"),
         (["networks.teacher={given: x.Y}"], "network 'teacher': it (x.Y) came from Python"),
@@ -263,8 +263,9 @@ def tiny(name: str) -> tuple[Recipe, DataSet]:
     """A recipe of the library with narrow networks and small samples, and noise in their place."""
     recipe = files.load(name)
     words = [f"networks.{key}.width=0.125" for key, entry in recipe.networks.items()
-             if entry.kind == "model" and entry.name != "digits"]  # fmt: skip
-    words += [f"networks.{key}.weights=null" for key in recipe.networks]
+             if entry.model not in (None, "digits")]  # fmt: skip
+    words += [f"networks.{key}.weights=null" for key, entry in recipe.networks.items()
+              if entry.weights is not None]  # fmt: skip
     words += [f"data.{key}=32" for key in ("size", "resize") if key in recipe.data.options]
     recipe = files.load(name, [*words, "training.epochs=1", "training.batch_size=8",
                                "training.workers=0", "training.precision=fp32"])  # fmt: skip
@@ -272,7 +273,7 @@ def tiny(name: str) -> tuple[Recipe, DataSet]:
     if like is None:
         shape = ONLY_FILES_KNOW[recipe.data.name]
     else:
-        shape = tuple(getattr(like, "sample_shape", like.shape))
+        shape = tuple(like.example().inputs.shape[1:])  # type: ignore[union-attr]
     classes = tuple(map(str, range(10))) if like is None else like.classes
     half = (0.5,) * shape[-3]
     parts = (Noise(rows, shape) for rows in (16, 4, 4))

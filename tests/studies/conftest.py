@@ -36,7 +36,8 @@ def _finished(
 def _cell(point: Point, accuracy: float, looks: dict[str, Any]) -> dict[str, Any]:
     steps = point.recipe.phases[-1].roles["student"].timesteps
     row = {
-        "accuracy": [accuracy - (steps - 1 - step) for step in range(steps)],
+        "role": "student", "metric": "accuracy",
+        "scores": {"accuracy": [accuracy - (steps - 1 - step) for step in range(steps)]},
         "timesteps": steps, "parameters": 1000, "firing_rate": 0.2, "synops": 1e6 * steps,
         "multiplications": 1e6, "macs": 5e6, "train_seconds": 60.0,
     }  # fmt: skip

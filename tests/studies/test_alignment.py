@@ -14,7 +14,9 @@ from spikedistill.models.digits import digits
 from spikedistill.neurons.lif import LIF
 from spikedistill.recipes.files import load
 from spikedistill.studies._alignment import alignment, score
-from spikedistill.studies.alignment import SASTC, page, points
+from spikedistill.studies.alignment import SASTC
+from spikedistill.studies.alignment import _page as page
+from spikedistill.studies.alignment import _points as points
 from spikedistill.training.distiller import Distiller, describe
 
 QUICK = ["training.epochs=2", "data.train_limit=128", "training.batch_size=32"]
@@ -49,7 +51,7 @@ def test_a_training_is_looked_at_after_every_epoch_and_the_page_shows_it(made, t
         assert torch.allclose(attention.sum(-1), torch.ones(2, 3), atol=1e-5)
     final, epochs, stm, maps, last = page(cells, tmp_path).parts
     layerwise = cells[0][1]["looks"]["alignment"][-1]
-    assert final.rows[0][0] == "layer by layer"
+    assert final.rows[0][0] == "layer by layer" and final.columns[1] == "accuracy, %"
     assert final.rows[0][4] == final.rows[0][5] == f"{math.log(score(layerwise, 'own')):.3f}"
     assert len(epochs.rows[0]) == 3 and len(last.rows) == 3
     for picture in (stm, maps):

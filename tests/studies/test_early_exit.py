@@ -27,7 +27,7 @@ def test_threshold_one_is_the_whole_network_and_lower_ones_take_fewer_steps(run)
     assert [row["threshold"] for row in found["curve"]] == list(THRESHOLDS)
     whole = found["curve"][-1]
     assert whole["steps"] == 2.0
-    assert whole["accuracy"] == pytest.approx(evaluate_run(run)["accuracy"][-1])
+    assert whole["accuracy"] == pytest.approx(evaluate_run(run)["scores"]["accuracy"][-1])
     steps = [row["steps"] for row in found["curve"]]
     assert steps == sorted(steps) and steps[0] == 1.0
     assert 1.0 <= found["chosen"]["steps"] <= 2.0

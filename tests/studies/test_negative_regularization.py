@@ -2,7 +2,8 @@
 
 from spikedistill.recipes.files import load
 from spikedistill.report.page import Picture
-from spikedistill.studies.negative_regularization import page, points
+from spikedistill.studies.negative_regularization import _page as page
+from spikedistill.studies.negative_regularization import _points as points
 
 HINTS = ["no hint", "layer by layer", "SASTC",
          *(f"stage{i} from stage{j}" for i in (1, 2, 3) for j in (1, 2, 3))]  # fmt: skip
@@ -24,7 +25,10 @@ def test_the_page_says_what_each_hint_costs(tmp_path, finished):
         return {"no hint": 50.0, "SASTC": 60.0}.get(point.labels["hint"], 49.5) + point.seed
 
     page_of = page(finished(made, accuracy), tmp_path)
-    rows = {row[0]: row[1:] for row in page_of.parts[0].rows}
+    table = page_of.parts[0]
+    assert table.caption == "Test accuracy after all T steps, last epoch"
+    assert table.columns == ("hint", "accuracy, %", "seeds", "against 'no hint'")
+    rows = {row[0]: row[1:] for row in table.rows}
     assert rows["no hint"] == ["50.50 ± 0.71", "2", ""]
     assert rows["SASTC"] == ["60.50 ± 0.71", "2", "**+10.00**"]
     assert rows["stage1 from stage3"] == ["50.00 ± 0.71", "2", "-0.50"]

@@ -5,7 +5,9 @@ import pytest
 from spikedistill.grid.points import alone
 from spikedistill.recipes.files import load
 from spikedistill.recipes.schema import parse
-from spikedistill.studies.noisy_labels import NOISE, page, points
+from spikedistill.studies.noisy_labels import NOISE
+from spikedistill.studies.noisy_labels import _page as page
+from spikedistill.studies.noisy_labels import _points as points
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,8 @@ def test_the_page_says_what_noise_costs(made, tmp_path, finished):
     reached, lost, seen, teacher, picture = page(cells, tmp_path).parts
     assert seen.startswith("Spread between seeds") and "2 seeds each" in seen
     assert teacher == "The teacher came trained and saw none of the wrong labels."
+    assert reached.caption.startswith("Test accuracy in %, trained on labels of which a share is")
+    assert picture.alt == "Test accuracy over the share of wrong labels"
     assert reached.rows[0][:3] == ["labels only", "50.05 ± 0.07", "48.05 ± 0.07"]
     assert lost.rows[0] == ["labels only", "**-2.00**", "**-4.00**", "**-6.00**"]
     assert (tmp_path / picture.file).exists()

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.clock import temporal_layers
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.normalized import Normalized
 from spikedistill.functional.compiled import compiling
-from spikedistill.layers.normalized import Normalized
 from spikedistill.neurons.lif import LIF
 from spikedistill.taps import Tapped, default_stages
 from spikedistill.teachers import own_network

@@ -36,6 +36,33 @@ def test_soft_targets_count_by_their_largest_class():
     assert meter.accuracy(sums) == pytest.approx(50.0)
 
 
+def test_where_every_position_has_a_target_those_that_the_mask_keeps_count():
+    sums: dict[str, float] = {}
+    taker = Meter(CPU)
+    targets = torch.tensor([[0, 1, 1], [1, 0, 0]])
+    outputs = torch.eye(2)[torch.tensor([[0, 0, 1], [1, 1, 1]])].expand(2, 2, 3, 2)
+    mask = torch.tensor([[1, 1, 1], [1, 0, 0]]).bool()
+    for kept in (None, mask):
+        batch = Batch(torch.zeros(2, 3, 1), targets, mask=kept)
+        taker.note((0, 0), batch, GOOD, {"ce": GOOD}, outputs)
+        taker.read(sums)
+    # right are 3 of 6, then 3 of the 4 that are there
+    assert (sums["samples"], sums["answers"]) == (4, 10)
+    assert sums["hits"] == pytest.approx(6)
+    assert meter.accuracy(sums) == pytest.approx(60.0)
+
+
+def test_targets_that_are_no_classes_of_the_outputs_have_no_accuracy():
+    sums: dict[str, float] = {}
+    taker = Meter(CPU)
+    numbers, several = torch.rand(3, 4), {"a": torch.tensor([0, 1, 2])}
+    for targets in (numbers, several):
+        batch = Batch(torch.zeros(3, 1), targets)
+        taker.note((0, 0), batch, GOOD, {"ce": GOOD}, torch.eye(3).expand(2, 3, 3))
+    taker.read(sums)
+    assert sums == {"samples": 6.0, "loss.ce": 6.0} and meter.accuracy(sums) is None
+
+
 def test_reading_late_gives_the_same_sums_to_the_last_bit():
     found = []
     for late in (False, True):
@@ -58,7 +85,7 @@ def test_nothing_read_twice():
     note(taker, 0, torch.tensor([0]), ce=GOOD)
     taker.read(sums)
     taker.read(sums)
-    assert sums == {"samples": 1.0, "loss.ce": 1.0, "hits": 1.0}
+    assert sums == {"samples": 1.0, "loss.ce": 1.0, "hits": 1.0, "answers": 1.0}
 
 
 def test_the_first_fault_is_named_with_its_place():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from spikedistill.training.optim import build_optimizer, learning_rate
+from spikedistill.training.optim import build_optimizer, build_optimizers, learning_rate
 from spikedistill.training.settings import Settings
 
 
@@ -32,6 +32,38 @@ def test_frozen_parameters_are_left_out():
     assert sum(len(group["params"]) for group in optimizer.param_groups) == 4
 
 
+def addresses(optimizer: torch.optim.Optimizer) -> set[int]:
+    return {id(p) for group in optimizer.param_groups for p in group["params"]}
+
+
+def test_a_role_of_its_own_settings_has_an_optimiser_of_its_own():
+    student, guide, mapped = network(), network(), nn.Linear(2, 2)
+    everything = nn.ModuleList([student, guide, mapped])
+    settings = Settings(lr=0.1, weight_decay=0.5)
+    own = {"guide": {"lr": 0.01, "optimizer": "adamw", "weight_decay": 0.25}}
+    networks = {"student": student, "guide": guide}
+    (rest, first), (apart, second) = build_optimizers(everything, settings, own, networks)
+    assert first is settings and isinstance(rest, torch.optim.SGD)
+    assert addresses(rest) == {id(p) for part in (student, mapped) for p in part.parameters()}
+    assert (second.lr, second.optimizer, second.momentum) == (0.01, "adamw", settings.momentum)
+    assert isinstance(apart, torch.optim.AdamW)
+    assert addresses(apart) == {id(p) for p in guide.parameters()}
+    assert [group["weight_decay"] for group in apart.param_groups] == [0.25, 0.0]
+
+
+def test_one_optimiser_where_no_role_has_settings_of_its_own_and_none_for_nothing():
+    student = network()
+    ((only, settings),) = build_optimizers(student, Settings(), {}, {"student": student})
+    assert addresses(only) == {id(p) for p in student.parameters()} and settings == Settings()
+    own = {"student": {"lr": 0.5}}
+    ((only, settings),) = build_optimizers(student, Settings(), own, {"student": student})
+    assert addresses(only) == {id(p) for p in student.parameters()} and settings.lr == 0.5
+
+
+def test_no_epoch_at_all_is_possible():
+    assert Settings(epochs=0).epochs == 0
+
+
 def test_the_step_schedule_of_sastc():
     settings = Settings(epochs=240, lr=0.01, schedule="step", milestones=(150, 180, 210))
     rates = [learning_rate(settings, epoch) for epoch in (0, 149.9, 150, 180, 239)]
@@ -47,7 +79,7 @@ def test_warm_up_then_cosine():
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ({"epochs": 0}, "epochs must be at least 1, not 0"),
+        ({"epochs": -1}, "epochs must be at least 0, not -1"),
         ({"lr": 0.0}, "lr must be above 0"),
         ({"schedule": "step"}, "needs milestones"),
         ({"ema": 1.0}, "between 0 and 1"),

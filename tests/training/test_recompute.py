@@ -1,6 +1,7 @@
 """Stages run again in the backward pass: the same numbers, less memory, and what is refused."""
 
 from contextlib import nullcontext
+from functools import partial
 
 import pytest
 import torch
@@ -9,11 +10,11 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.normalized import Normalized
 from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.core.trace import Batch
-from spikedistill.layers.normalized import Normalized
-from spikedistill.layers.tdbn import TDBNFactory
+from spikedistill.layers.tdbn import TDBN
 from spikedistill.methods.cross_entropy import CrossEntropy
 from spikedistill.methods.sastc import SASTC
 from spikedistill.models.digits import digits
@@ -31,7 +32,7 @@ NEURON = LIF(v_threshold=0.5)
 
 def small_resnet(neuron=NEURON):
     torch.manual_seed(0)
-    return resnet18(neuron, width=0.125, norm=TDBNFactory(0.5))
+    return resnet18(neuron, width=0.125, norm=partial(TDBN, v_threshold=0.5))
 
 
 def small_vgg(neuron=NEURON):

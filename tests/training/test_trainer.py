@@ -65,7 +65,7 @@ def same(one: nn.Module, two: nn.Module) -> bool:
 
 
 def untimed(rows):
-    return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
+    return [{k: v for k, v in row.items() if k not in ("seconds", "samples_per_second")}
             for row in rows]  # fmt: skip
 
 
@@ -86,9 +86,9 @@ def test_a_run_leaves_its_files_and_a_trained_network(tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert rows[-1]["losses"]["ce"] < rows[0]["losses"]["ce"]
-    assert len(rows[-1]["valid"]["accuracy"]) == 2
+    assert len(rows[-1]["valid"]["scores"]["accuracy"]) == 2
     assert 0 < rows[-1]["valid"]["firing_rate"] < 1
-    assert fitted.best["accuracy"] == max(row["valid"]["accuracy"][-1] for row in rows)
+    assert fitted.best["score"] == max(row["valid"]["scores"]["accuracy"][-1] for row in rows)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"model.safetensors", "model-best.safetensors", "checkpoint.pt"} <= names
 
@@ -306,7 +306,7 @@ def test_the_digits_are_learned(tmp_path):
     loaders = Loader(data.train, 64, shuffle=True), Loader(data.valid, 256)
     settings = Settings(**{**FAST, "epochs": 8, "batch_size": 64, "lr": 0.1})
     fitted = fit(distiller, *loaders, settings, RunFolder(tmp_path), seed=0)
-    assert fitted.history[-1]["valid"]["accuracy"][-1] > 85
+    assert fitted.history[-1]["valid"]["scores"]["accuracy"][-1] > 85
 
 
 def launch(folder: Path, processes: int, batch_size: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spikedistill.build.data import split_loader
+from spikedistill.build.data import metrics_of, one_step, split_loader, task_of
 from spikedistill.build.saved import rebuild
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.machine import machine
@@ -30,7 +30,7 @@ def evaluate_run(
         data_dir: where data sets lie; default where they lay for the run.
         timesteps: T; default as it was trained.
         split: `test`, `valid` or `train` (without augmentation).
-        batch_size: images per batch.
+        batch_size: samples per batch.
 
     Raises:
         SpikedistillError: if the network or the data are not there, or the split is empty.
@@ -39,12 +39,13 @@ def evaluate_run(
     data = saved.data(data_dir)
     settings = Settings(batch_size=batch_size)
     encoding = saved.card["encoder"]
-    loader = split_loader(getattr(data, split), settings)
+    loader = split_loader(data, getattr(data, split), settings)
     if loader is None:
         raise SpikedistillError(f"the {split} split of {data.name} is empty")
     steps, device = timesteps or saved.timesteps, machine().device
     network = saved.network.to(device)
-    seen = evaluate(network, loader, steps, encoder=encoder(encoding))
+    metrics = metrics_of(data, saved.metrics)
+    seen = evaluate(network, loader, steps, encoder=encoder(encoding), metrics=metrics)
     return {
         "path": str(saved.path),
         "network": saved.card["network"],
@@ -52,7 +53,9 @@ def evaluate_run(
         "split": split,
         "timesteps": steps,
         "parameters": parameter_count(network),
-        "macs": macs(network, data.shape),
+        "macs": macs(network, one_step(data, encoding, steps), steps),
+        "sample": task_of(data).sample,
+        "notes": list(seen.notes),
         **seen.row(),
         **operations(network, steps, loader, encoding),
     }

@@ -11,12 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikedistill.analysis.subject import Subject
+from spikedistill.analysis.subject import Subject, classes_of
+from spikedistill.core.clock import steps_allowed
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
+from spikedistill.core.trace import Batch
+from spikedistill.core.tree import first, mapped
 from spikedistill.costs.energy import energies, energy_pj
 from spikedistill.costs.synops import LayerOperations, SynopsMeter
-from spikedistill.data import Loader, Samples, length, pick, spread
+from spikedistill.data import length, spread
 from spikedistill.explain.dead_neurons import extremes
 from spikedistill.explain.firing_maps import FiringMaps
 from spikedistill.explain.grad_cam import grad_cam
@@ -27,42 +30,80 @@ from spikedistill.explain.spike_activation_map import (
     spike_activation_map,
 )
 from spikedistill.report.examined import Examined
-from spikedistill.report.frames import painted
+from spikedistill.report.pictures import images_at, pixels_of
+from spikedistill.report.sections import SECTIONS, Answers, Gathered
 from spikedistill.taps import Tapped, usable_taps
 
-EXAMPLES, MISTAKES, HISTOGRAMMED, EARLY = 8, 12, 200, 200
-"""Images: with maps; shown as mistakes; for membrane histograms; for the cost of fewer steps."""
+EXAMPLES, HISTOGRAMMED, EARLY = 8, 200, 200
+"""Samples: with maps; for membrane histograms; for the cost of fewer steps."""
 FEWER = 7
 """Numbers of steps below T whose cost is measured."""
 PLACES = 16
 """H * W that the maps of a layer need to show where something is; the last such layer is taken."""
 
 
-def examine_network(subject: Subject) -> Examined:
+def examine_network(subject: Subject, sections: Sequence[str] = ()) -> Examined:
     """Everything that a report shows of one network and that needs it alive.
 
+    Args:
+        subject: the network, and what it is shown.
+        sections: sections of the report that keep something of its answers.
+
     Raises:
-        SpikedistillError: if there are no images, or the network diverged.
+        SpikedistillError: if there are no samples, or the network diverged.
     """
-    if not length(subject.images):
-        raise SpikedistillError("there are no images to look at")
+    if not length(subject.samples):
+        raise SpikedistillError("there are no samples to look at")
     layers = _Layers(subject)
-    answers, labels = [], []
+    outputs: list[Tensor] = []
+    batches: list[Batch] = []
     meter = SynopsMeter(subject.network, subject.timesteps)
-    with torch.no_grad(), evaluation(subject.network), meter:
-        with layers.listening():
-            for inputs, classes in subject.batches():
-                outputs = subject.run(inputs)
-                layers.next_batch(len(classes))
-                answers.append(outputs.float().cpu())
-                labels.append(classes.cpu())
-    told, arrays = _answers(subject, torch.cat(answers, 1), torch.cat(labels))
-    told |= _costs(meter.layers(), subject.timesteps)
-    told["energy_at"] = [*_cheaper(subject), [subject.timesteps, told["totals"]["45nm"]["snn_pj"]]]
+    with torch.no_grad(), evaluation(subject.network), meter, layers.listening():
+        for inputs, batch in subject.batches():
+            meter.mask = layers.mask = batch.mask
+            outputs.append(first(subject.run(inputs)).float().cpu())
+            layers.next_batch(len(batch))
+            batches.append(batch.to(torch.device("cpu")))
+    facts: dict[str, Any] = {"images": length(subject.samples)}
+    arrays: dict[str, np.ndarray] = {}
+    for gathered in _of_task(subject, outputs, batches, sections):
+        facts |= gathered.facts
+        arrays |= gathered.arrays
+    facts |= _costs(meter.layers(), subject.timesteps)
+    whole = [subject.timesteps, facts["totals"]["45nm"]["snn_pj"]]
+    facts["energy_at"] = [*_cheaper(subject), whole]
     layer_facts, layer_arrays = layers.found()
-    map_facts, map_arrays = _maps(subject, torch.cat(labels), layers.last_map)
-    facts = told | {"spiking": subject.spiking, "layers": layer_facts, "maps": map_facts}
+    map_facts, map_arrays = _maps(subject, batches, layers.last_map)
+    facts |= {"spiking": subject.spiking, "layers": layer_facts, "maps": map_facts}
     return Examined(facts, arrays | layer_arrays | map_arrays)
+
+
+def _of_task(
+    subject: Subject, outputs: Sequence[Tensor], batches: Sequence[Batch], sections: Sequence[str]
+) -> Iterator[Gathered]:
+    """What the sections of the task keep of the answers."""
+    wanted = [one for one in map(SECTIONS.find, sections) if one.gather is not None]
+    if not wanted:
+        return
+    rows = [_rows(out, batch) for out, batch in zip(outputs, batches, strict=True)]
+    answers = Answers(
+        torch.cat([out for out, _ in rows], 1),
+        torch.cat([targets for _, targets in rows]),
+        subject.samples,
+        per_sample=all(batch.mask is None for batch in batches) and outputs[0].ndim == 3,
+        collate=subject.collate,
+    )
+    for section in wanted:
+        yield section.gather(answers)  # type: ignore[misc]
+
+
+def _rows(outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Outputs `[T, N, ...]` and targets `[N]`, a row for each sample or position that counts."""
+    targets = classes_of(batch)
+    if targets.ndim < 2:
+        return outputs, targets
+    keep = torch.ones_like(targets, dtype=torch.bool) if batch.mask is None else batch.mask.bool()
+    return outputs[:, keep], targets[keep]
 
 
 def _costs(layers: list[LayerOperations], timesteps: int) -> dict[str, Any]:
@@ -81,61 +122,12 @@ def _costs(layers: list[LayerOperations], timesteps: int) -> dict[str, Any]:
     return {"operations": rows, "totals": totals}
 
 
-def _answers(
-    subject: Subject, outputs: Tensor, labels: Tensor
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Accuracy, confusion and the wrong answers given with the most confidence."""
-    steps = torch.arange(1, len(outputs) + 1).view(-1, 1, 1)
-    so_far = outputs.double().cumsum(0) / steps
-    chosen = so_far.argmax(-1)
-    confidence, answer = so_far[-1].softmax(-1).max(-1)
-    pairs, counts = torch.stack([labels, answer], 1).unique(dim=0, return_counts=True)
-    wrong = (answer != labels).nonzero().flatten()
-    worst = wrong[confidence[wrong].argsort(descending=True, stable=True)][:MISTAKES]
-    facts = {
-        "images": len(labels),
-        "accuracy": (100 * (chosen == labels).double().mean(1)).tolist(),
-        "confusion": torch.cat([pairs, counts.unsqueeze(1)], 1).tolist(),
-        "mistakes": [
-            {
-                "true": int(labels[i]),
-                "answered": int(answer[i]),
-                "confidence": float(confidence[i]),
-                "steps": chosen[:, i].tolist(),
-            }
-            for i in worst.tolist()
-        ],
-    }
-    return facts, {"mistakes": _mistaken(subject.images, worst)}
-
-
-def _mistaken(samples: Samples, index: Tensor) -> np.ndarray:
-    """Bytes `[N, C, H, W]`; of event frames their mean."""
-    if not len(index):
-        return np.zeros((0, 1, 1, 1), np.uint8)
-    pixels = _pixels(_inputs(samples, index))
-    return pixels[:, -1] if pixels.ndim == 5 else pixels
-
-
-def _inputs(samples: Samples, index: Tensor) -> Tensor:
-    """Some images as networks get them: `[N, C, H, W]`, or event frames `[N, T, 2, H, W]`."""
-    return next(Loader(pick(samples, index), len(index)).epoch(0)).inputs
-
-
-def _pixels(images: Tensor) -> np.ndarray:
-    """Bytes `[N, C, H, W]`; of frames one more, `[N, T + 1, C, H, W]`: their mean."""
-    if images.dim() == 5 and images.shape[2] == 2:
-        images = torch.stack([painted(frames) for frames in images.cpu()])
-    elif images.dim() == 5:
-        images = torch.cat([images, images.mean(1, keepdim=True)], 1)
-    return (images.clamp(0, 1) * 255).round().to(torch.uint8).cpu().contiguous().numpy()
-
-
 def _cheaper(subject: Subject) -> list[list[float]]:
     """Some numbers of steps below T, and the picojoules of each."""
     below = subject.timesteps - 1
     fewer = torch.linspace(1, below, min(below, FEWER)).round().long().tolist()
-    some = replace(subject, images=spread(subject.images, EARLY))
+    fewer = [steps for steps in fewer if steps_allowed(subject.network, steps)]
+    some = replace(subject, samples=spread(subject.samples, EARLY))
     return [[steps, some.cost_after(steps)["energy_pj"]] for steps in fewer]
 
 
@@ -152,10 +144,11 @@ class _Layers:
     def __post_init__(self) -> None:
         self.hooks: list[torch.utils.hooks.RemovableHandle] = []
         self.seen = 0
+        self.mask: Tensor | None = None
         self.taps: Mapping[str, str] = {}
         if self.subject.spiking:
-            images = next(self.subject.batches())[0][0]
-            self.taps = usable_taps(self.subject.network, images)
+            inputs = mapped(lambda value: value[0], next(self.subject.batches())[0])
+            self.taps = usable_taps(self.subject.network, inputs, self.subject.timesteps)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -164,7 +157,7 @@ class _Layers:
                 lambda _m, _i, value, name=name: self._hear(name, value)
             )
             for name, path in self.taps.items()
-            if name.startswith(("spikes", "membrane"))
+            if name.startswith("spikes") or name.removeprefix("membrane").isdigit()
         ]
         try:
             yield
@@ -176,7 +169,7 @@ class _Layers:
         self.seen += size
 
     def _hear(self, name: str, value: Tensor) -> None:
-        value = value.unflatten(0, (self.subject.timesteps, -1))
+        value = _without_padding(value.unflatten(0, (self.subject.timesteps, -1)), self.mask)
         if name.startswith("spikes"):
             self.firing.setdefault(name, FiringMaps()).update(value)
             self.last_map = _later(self.last_map, name, value)
@@ -216,6 +209,13 @@ class _Layers:
         return facts, arrays
 
 
+def _without_padding(value: Tensor, mask: Tensor | None) -> Tensor:
+    """Values `[T, B, L, ...]` as `[T, P, ...]`, a row for each position that counts."""
+    if mask is None or value.ndim < 3 or value.shape[1:3] != mask.shape:
+        return value
+    return value[:, mask.bool()]
+
+
 def examples(labels: Tensor, most: int = EXAMPLES) -> list[int]:
     """The first image of each class, then the first of the others; in the order of the data.
 
@@ -237,12 +237,17 @@ def _later(before: str | None, name: str, value: Tensor) -> str | None:
 
 
 def _maps(
-    subject: Subject, labels: Tensor, layer: str | None
+    subject: Subject, batches: Sequence[Batch], layer: str | None
 ) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
     """Where the network looks in a few images: SAM of a spiking network, Grad-CAM of another."""
-    chosen = torch.tensor(examples(labels))
-    images = _inputs(subject.images, chosen)
+    pictures = isinstance(batches[0].inputs, Tensor) and batches[0].inputs.ndim in (4, 5)
+    labels = [classes_of(batch) for batch in batches if isinstance(batch.targets, Tensor)]
+    if not pictures or len(labels) < len(batches) or labels[0].ndim != 1:
+        return None, {}
+    chosen = torch.tensor(examples(torch.cat(labels)))
+    images = images_at(subject.samples, chosen, subject.collate)
     inputs = subject.encoded(images)
+    assert isinstance(inputs, Tensor)
     tap = layer if subject.spiking else _last_stage(subject, inputs)
     if tap is None or (subject.spiking and subject.timesteps == 1):
         return None, {}
@@ -255,10 +260,10 @@ def _maps(
     facts = {
         "kind": "spike activation" if subject.spiking else "Grad-CAM",
         "tap": tap,
-        "labels": labels[chosen].tolist(),
+        "labels": torch.cat(labels)[chosen].tolist(),
         "answers": outputs.mean(0).argmax(-1).tolist(),
     }
-    return facts, {"examples": _pixels(images), "maps": maps.cpu().numpy().astype(np.float16)}
+    return facts, {"examples": pixels_of(images), "maps": maps.cpu().numpy().astype(np.float16)}
 
 
 def _run(
@@ -267,14 +272,15 @@ def _run(
     tapped = Tapped(subject.network, names)
     try:
         with torch.no_grad(), evaluation(subject.network):
-            return tapped(inputs, subject.timesteps)
+            outputs, taps = tapped(inputs, subject.timesteps)
+            return first(outputs), taps
     finally:
         tapped.close()
 
 
 def _last_stage(subject: Subject, inputs: Tensor) -> str | None:
     """The last stage whose maps are not too small; an activation where there are no stages."""
-    declared = usable_taps(subject.network, inputs[0])
+    declared = usable_taps(subject.network, inputs[0], subject.timesteps)
     stages = [name for name in declared if name.startswith("stage") and name[5:].isdigit()]
     names = stages or [name for name in declared if name.startswith("activation")]
     found: str | None = None

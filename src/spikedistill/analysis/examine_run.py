@@ -15,16 +15,20 @@ from torch import nn
 from spikedistill.analysis.examine_network import examine_network
 from spikedistill.analysis.subject import Subject
 from spikedistill.build.cells import Cell, cells
+from spikedistill.build.data import task_of
 from spikedistill.build.experiment import Experiment, Prepared
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.loss import Loss
 from spikedistill.core.machine import machine
 from spikedistill.core.objective import Term
+from spikedistill.core.row import Row
 from spikedistill.core.trace import Trace
-from spikedistill.data import DataSet, Loader, Samples, length, spread
+from spikedistill.data import Collate, DataSet, Loader, Samples, length, spread
 from spikedistill.explain.attention import mean_pictures
 from spikedistill.recipes.schema import Recipe, parse
 from spikedistill.report.examined import Examined, read_examined
+from spikedistill.report.sections import SECTIONS
+from spikedistill.tasks import TASKS
 from spikedistill.training.distiller import Distiller
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
@@ -32,9 +36,17 @@ from spikedistill.training.run_folder import RunFolder
 IMAGES = 1000
 """Test images that are looked at; and, in whole batches, validation images for attention."""
 MODEL = "model.safetensors"
-NEEDED = {"accuracy", "classes", "confusion", "energy_at", "images", "layers", "maps", "mistakes",
-          "operations", "pictures", "spiking", "test_images", "timesteps", "totals"}  # fmt: skip
+NEEDED = {
+    *("task", "classes", "energy_at", "images", "layers", "maps", "operations", "pictures"),
+    *("spiking", "test_images", "timesteps", "totals"),
+}
 """What a look on disk has to say; one that does not is taken again."""
+
+
+def sections_of(data: DataSet) -> tuple[str, ...]:
+    """The sections of the report that belong to the task of some data."""
+    return task_of(data).sections
+
 
 Key = tuple[str, str]
 """`("cells", name)`, or `("networks", name)` for a network that came trained."""
@@ -76,7 +88,7 @@ def examine_run(
     looks, wanted = Examinations(), _wanted(folder, recipe)
     for key, mark in wanted.items():
         kept = read_examined(folder / "examined" / key[0], key[1], mark)
-        if kept is not None and kept.facts.keys() >= NEEDED:
+        if kept is not None and kept.facts.keys() >= NEEDED | _gathered(kept):
             looks.found[key] = kept
     looks.missing += _without_weights(folder, recipe)
     left = {key: mark for key, mark in wanted.items() if key not in looks.found}
@@ -96,17 +108,29 @@ def examine_run(
     return looks
 
 
+def _gathered(kept: Examined) -> set[str]:
+    """Facts that the sections of the task keep; unknown where the data name their task."""
+    task = kept.facts.get("task")
+    sections = TASKS.find(task).sections if task else ()
+    return {fact for name in sections for fact in SECTIONS.find(name).facts}
+
+
 def _wanted(folder: RunFolder, recipe: Recipe) -> dict[Key, dict[str, Any]]:
     """Every network that is finished, and the hashes of what a look at it depends on."""
     wanted: dict[Key, dict[str, Any]] = {}
     for row in _teachers(folder):
-        wanted["networks", row["network"]] = {"weights": row["state"]}
+        wanted["networks", row.network] = {"weights": row.state}
     for cell in cells(recipe):
         own = folder.cell(cell.name)
-        if all(_there(own)):
-            names = (MODEL, "objective.safetensors")
-            there = [own / name for name in names if (own / name).exists()]
-            wanted["cells", cell.name] = {"weights": " ".join(map(_digest, there))}
+        if not all(_there(own)):
+            continue
+        names = (MODEL, "objective.safetensors")
+        there = [own / name for name in names if (own / name).exists()]
+        wanted["cells", cell.name] = {"weights": " ".join(map(_digest, there))}
+        for file in map(cell.model_file, cell.judged[:-1]):
+            path = own / f"{file}.safetensors"
+            if path.exists():
+                wanted["cells", f"{cell.name}-{file}"] = {"weights": _digest(path)}
     return wanted
 
 
@@ -125,10 +149,16 @@ def _there(own: RunFolder) -> tuple[bool, bool]:
     return (own / "result.json").exists(), (own / MODEL).exists()
 
 
-def _teachers(folder: RunFolder) -> list[dict[str, Any]]:
+def _teachers(folder: RunFolder) -> list[Row]:
     """The rows of networks that came trained, as far as they can be read."""
-    needed = {"network", "state", "timesteps"}
-    return [row for row in folder.teachers() if isinstance(row, Mapping) and needed <= row.keys()]
+    found = []
+    for plain in folder.teachers():
+        try:
+            row = Row.from_plain(plain)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+        found += [row] if row.state else []
+    return found
 
 
 def _digest(path: Path) -> str:
@@ -150,8 +180,8 @@ class _Examination:
 
     def all(self) -> None:
         for row in _teachers(self.folder):
-            if ("networks", row["network"]) in self.left:
-                with self._telling(row["network"]):
+            if ("networks", row.network) in self.left:
+                with self._telling(row.network):
                     self._given(row)
         for cell in cells(self.experiment.recipe):
             before = len(self.looks.missing)
@@ -179,15 +209,20 @@ class _Examination:
         except (SpikedistillError, OSError) as error:
             self.looks.missing.append(f"{name}: {error}")
 
-    def _given(self, row: Mapping[str, Any]) -> None:
+    def _given(self, row: Row) -> None:
         """A network that came trained."""
-        if row["network"] not in self.experiment.recipe.networks:
+        if row.network not in self.experiment.recipe.networks:
             raise SpikedistillError("the recipe has no network of this name")
-        network = self.experiment.workshop.network(row["network"])
-        self._one(("networks", row["network"]), network, int(row["timesteps"]), None)
+        network = self.experiment.workshop.network(row.network)
+        phases = self.experiment.recipe.phases
+        mine = [p for p in phases if row.network in {r.network for r in p.roles.values()}]
+        data = self.experiment.data_of(mine[0]) if mine else self.experiment.data
+        self._one(("networks", row.network), network, row.timesteps, None, data)
 
     def _cell(self, cell: Cell) -> None:
-        if ("cells", cell.name) not in self.left and not cell.main:
+        keys = [("cells", cell.name)]
+        keys += [("cells", f"{cell.name}-{cell.model_file(name)}") for name in cell.judged[:-1]]
+        if not cell.main and not any(key in self.left for key in keys):
             return
         ready = self.experiment.prepare(cell)
         own = self.folder.cell(cell.name)
@@ -195,6 +230,10 @@ class _Examination:
         if cell.main:
             self.experiment.go_on_from(ready)
             self.ready.add(cell.name)
+        for name, key in zip(cell.judged[:-1], keys[1:], strict=True):
+            role = cell.phase.roles[name]
+            if key in self.left:
+                self._one(key, ready.networks[role.network], role.timesteps, None, ready.data)
         if ("cells", cell.name) not in self.left:
             return
         role = cell.phase.roles[cell.phase.student]
@@ -205,16 +244,31 @@ class _Examination:
         except (SpikedistillError, OSError) as error:
             attention.missing.append(f"{cell.name}: no pictures of its losses: {error}")
         self.looks.missing += attention.missing
-        self._one(("cells", cell.name), ready.networks[role.network], role.timesteps, attention)
+        network = ready.networks[role.network]
+        self._one(("cells", cell.name), network, role.timesteps, attention, ready.data)
 
-    def _one(self, key: Key, network: nn.Module, timesteps: int, more: Examinations | None) -> None:
-        recipe, data = self.experiment.recipe, self.experiment.data
+    def _one(
+        self,
+        key: Key,
+        network: nn.Module,
+        timesteps: int,
+        more: Examinations | None,
+        data: DataSet,
+    ) -> None:
+        recipe, sections = self.experiment.recipe, sections_of(data)
         self.progress.say(f"looking at {key[1]}")
-        looked = examine_network(
-            Subject(network, timesteps, recipe.encoder, spread(data.test, IMAGES))
-        )
-        facts = {**self.left[key], "timesteps": timesteps, "classes": list(data.classes),
-                 "test_images": length(data.test), **looked.facts, "pictures": []}  # fmt: skip
+        some = spread(data.test, IMAGES)
+        subject = Subject(network, timesteps, recipe.encoder, some, collate=data.how)
+        looked = examine_network(subject, sections)
+        facts = {
+            **self.left[key],
+            "task": data.task,
+            "timesteps": timesteps,
+            "classes": list(data.classes),
+            "test_images": length(data.test),
+            **looked.facts,
+            "pictures": [],
+        }
         arrays = dict(looked.arrays)
         for one in more.found.values() if more else ():
             facts["pictures"] += one.facts["pictures"]
@@ -227,17 +281,21 @@ class _Examination:
         """The pictures `[T, I, J]` of every loss of a cell, over whole batches."""
         looks, recipe = Examinations(), self.experiment.recipe
         terms = [
-            term for term in ready.objective.terms if type(term.loss).picture is not Loss.picture
+            term
+            for term in (ready.objective.terms if ready.objective else ())
+            if type(term.loss).picture is not Loss.picture
         ]
         if not terms:
             return looks
         size = recipe.settings(ready.cell.phase).batch_size
-        split, samples = self._full_batches(size)
+        split, samples = self._full_batches(ready.data, size)
         distiller = ready.distiller()
         distiller.to(machine().device).eval()
         batches = max(1, IMAGES // size)
         for term in terms:
-            pictures = mean_pictures(term.loss, _traces(distiller, term, samples, size, batches))
+            pictures = mean_pictures(
+                term.loss, _traces(distiller, term, samples, size, batches, ready.data.how)
+            )
             for name, value in pictures.items():
                 array = f"picture {term.name} {name}"
                 facts = {"loss": term.name, "name": name, "array": array, "split": split,
@@ -250,20 +308,20 @@ class _Examination:
         distiller.close()
         return looks
 
-    def _full_batches(self, size: int) -> tuple[str, Samples]:
+    def _full_batches(self, data: DataSet, size: int) -> tuple[str, Samples]:
         """The first split, validation before the others, that fills a batch."""
         for name in ("valid", "test", "train"):
-            samples = getattr(self.experiment.data, name)
+            samples = getattr(data, name)
             if length(samples) >= size:
                 return name, samples
-        raise SpikedistillError(f"no split fills a batch of {size} images")
+        raise SpikedistillError(f"no split fills a batch of {size} samples")
 
 
 def _traces(
-    distiller: Distiller, term: Term, samples: Samples, size: int, most: int
+    distiller: Distiller, term: Term, samples: Samples, size: int, most: int, how: Collate
 ) -> Iterator[tuple[Trace, Trace | None]]:
     device = machine().device
-    loader = Loader(samples, size, drop_last=True)
+    loader = Loader(samples, size, drop_last=True, collate=how)
     for number, batch in enumerate(loader.epoch(0)):
         if number == most:
             return
@@ -274,6 +332,6 @@ def _traces(
                 continue
             generator = torch.Generator(device).manual_seed(number)
             steps = distiller.roles[role].timesteps
-            inputs = distiller.encoder(batch.inputs.to(device), steps, generator)
+            inputs = distiller.encoder(batch.to(device).inputs, steps, generator)
             seats.append(distiller.trace(role, inputs))
         yield seats[0], seats[1]

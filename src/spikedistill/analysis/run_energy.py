@@ -10,11 +10,13 @@ from typing import Any, Literal
 from torch import nn
 
 from spikedistill.build.data import split_loader
-from spikedistill.build.networks import Facts, Workshop
+from spikedistill.build.facts import Facts
+from spikedistill.build.networks import Workshop
 from spikedistill.build.saved import Saved, rebuild
-from spikedistill.core.clock import temporal_layers
+from spikedistill.core.clock import spiking
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.machine import machine
+from spikedistill.core.row import Row
 from spikedistill.costs.energy import (
     MODELS,
     PRESETS,
@@ -26,7 +28,7 @@ from spikedistill.costs.energy import (
 )
 from spikedistill.costs.synops import LayerOperations
 from spikedistill.data import DataSet, Loader, length, spread
-from spikedistill.recipes.entries import read_data
+from spikedistill.recipes.data_entry import read_data
 from spikedistill.recipes.schema import Recipe, RoleEntry, parse
 from spikedistill.report.energy_tables import sentences
 from spikedistill.training.costs import layer_operations
@@ -99,7 +101,8 @@ def energy_of(
     Returns:
         A mapping for JSON. `layers`: one for each convolution and linear layer. `totals`: model of
         energy -> `snn_pj`, `ann_pj` (the same network as an ANN; quantised in `quantized`),
-        `teacher_pj` (or None), `ratio` (the first by the second). `spikes_per_synapse` per
+        `teacher_pj` (or None), `ratio` (the first by the second). `teachers`: every frozen ANN that
+        guides it, priced. `spikes_per_synapse` per
         inference, `rate` of the inputs of layers that accumulate, `break_even` of the literature,
         `named` (layers that multiply, and why), `sentences` that belong beside the figures.
 
@@ -116,7 +119,8 @@ def energy_of(
     layers = layer_operations(saved.network, steps, loader, saved.card["encoder"])
     if event_input == "ac":
         layers = counting_events(layers)
-    teacher = _teacher(saved, loader)
+    teachers = _teachers(saved, loader)
+    teacher = teachers[0] if teachers else None
     found = {
         "path": str(saved.path),
         "network": saved.card["network"],
@@ -128,6 +132,14 @@ def energy_of(
         "bits": activation_bits(steps),
         "event_input": event_input,
         "teacher": teacher and {"network": teacher.name, "macs": teacher.macs},
+        "teachers": [
+            {
+                "network": one.name,
+                "macs": one.macs,
+                "pj": {model: one.energy(model, steps) for model in MODELS},
+            }
+            for one in teachers
+        ],
         "layers": [_layer(layer, steps) for layer in layers],
         "totals": _totals(layers, steps, teacher),
         **_firing(layers),
@@ -140,7 +152,7 @@ def energy_of(
 
 def _spiking(path: Path | str, network: nn.Module | None) -> Saved:
     saved = rebuild(path, network)
-    if temporal_layers(saved.network):
+    if spiking(saved.network):
         return saved
     raise SpikedistillError(
         f"the network {saved.card['network']!r} of {path} has no neurons, so there is no spiking "
@@ -163,7 +175,7 @@ def _loader(data: DataSet, batch_size: int, samples: int | None) -> Loader:
     if samples is not None and samples < 1:
         raise SpikedistillError(f"energy is measured on at least 1 sample, not {samples}")
     test = data.test if samples is None else spread(data.test, samples)
-    loader = split_loader(test, Settings(batch_size=batch_size))
+    loader = split_loader(data, test, Settings(batch_size=batch_size))
     if loader is None:
         raise SpikedistillError(
             f"the test split of {data.name} is empty, and rates are measured on it; give the data "
@@ -172,53 +184,61 @@ def _loader(data: DataSet, batch_size: int, samples: int | None) -> Loader:
     return loader
 
 
-def _teacher(saved: Saved, loader: Loader) -> _Teacher | None:
-    """The ANN that guides the student of a run; None where there is none."""
+def _teachers(saved: Saved, loader: Loader) -> list[_Teacher]:
+    """The ANNs that guide the student of a run, the one called teacher first."""
     run = saved.path.parent
     if not (run / "config.yaml").exists():
-        return None
+        return []
     config = RunFolder(run).config()
     config.pop("cell", None)
     recipe = parse(config, str(run / "config.yaml"))
-    guide = _guide(recipe, saved.card["network"])
-    if guide is None:
-        return None
-    name, steps = guide.network, guide.timesteps
+    guides = _guides(recipe, saved.card["network"])
+    made = (_teacher(saved, recipe, run, role, loader) for role in guides)
+    return [one for one in made if one is not None]
+
+
+def _teacher(
+    saved: Saved, recipe: Recipe, run: Path, role: RoleEntry, loader: Loader
+) -> _Teacher | None:
+    """One of them; None for a spiking network, and where nothing is known of it."""
+    name, steps = role.network, role.timesteps
     facts = Facts.from_plain(saved.card["facts"])
     try:
         # how much an ANN multiplies does not depend on its weights
-        built = Workshop(recipe.networks, facts, recipe.seed, trained=False).network(name)
+        built = Workshop(
+            recipe.networks, facts, recipe.seed, find_stages=False, trained=False
+        ).network(name)
     except SpikedistillError:
         macs = _known_macs(run, name)
         return None if macs is None else _Teacher(name, macs, None)
-    if temporal_layers(built):
+    if spiking(built):
         return None
     encoding = "frames" if saved.card["encoder"] == "frames" else "direct"
-    one = Loader(spread(loader.split, 1), 1)
+    one = Loader(spread(loader.split, 1), 1, collate=loader.collate)
     layers = layer_operations(built.to(machine().device), steps, one, encoding)
     return _Teacher(name, sum(layer.multiplications for layer in layers), layers, steps)
 
 
-def _guide(recipe: Recipe, student: str) -> RoleEntry | None:
-    """The role that does not learn in the last phase that trains the student."""
+def _guides(recipe: Recipe, student: str) -> list[RoleEntry]:
+    """The roles that do not learn in the last phase that trains the student, `teacher` first."""
     for phase in reversed(recipe.phases):
-        roles = phase.roles.values()
-        if any(role.trainable and role.network == student for role in roles):
+        if any(phase.roles[name].network == student for name in phase.learning):
             fixed = {
-                name: role
+                role.network: (name != "teacher", role)
                 for name, role in phase.roles.items()
                 if not role.trainable and role.network != student
             }
-            return fixed.get("teacher", next(iter(fixed.values()), None))
-    return None
+            return [role for _, role in sorted(fixed.values(), key=lambda pair: pair[0])]
+    return []
 
 
 def _known_macs(run: Path, network: str) -> float | None:
     """The multiply-adds of an ANN that a run, or the run of which it is a cell, wrote down."""
     for folder in (run, run.parent.parent):
-        for row in (RunFolder(folder).result() or {}).get("rows", ()):
-            if row["network"] == network and row["firing_rate"] is None:
-                return row["macs"] * row["timesteps"]
+        for plain in (RunFolder(folder).result() or {}).get("rows", ()):
+            row = Row.from_plain(plain)
+            if row.network == network and not row.spiking and row.macs is not None:
+                return row.macs * row.timesteps
     return None
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spikedistill.analysis.examine_run import Examinations, examine_run
 from spikedistill.core.atomic import put
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.task import Task
 from spikedistill.costs import energy
 from spikedistill.explain import grad_cam, spike_activation_map
 from spikedistill.recipes.shelves import references
-from spikedistill.report.chapter import Chapter
+from spikedistill.report.chapter import Chapter, key_of
 from spikedistill.report.html import page
 from spikedistill.report.page import FILE, read_page
 from spikedistill.report.read_run import Run, read_run
+from spikedistill.tasks import TASKS
 from spikedistill.training.progress import Silent
 
 
@@ -85,7 +87,26 @@ def _chapter(
         looks = examine_run(run.path, data_dir, use_data, progress)
     except SpikedistillError as error:  # a recipe of another version, or changed by hand
         looks = Examinations(missing=[f"The networks could not be run: {error}"])
-    return Chapter(run, looks.found, tuple(looks.missing), _bibtex(run, bool(looks.found)))
+    own = looks.found.get(key_of(run.main)) if run.main else None
+    seen = own or next(iter(looks.found.values()), None)
+    found = _task(seen.facts.get("task") if seen else None)
+    if found is not None:
+        run = replace(run, word=found.sample)
+    return Chapter(
+        run,
+        looks.found,
+        tuple(looks.missing),
+        _bibtex(run, bool(looks.found)),
+        found.sections if found is not None else (),
+    )
+
+
+def _task(name: str | None) -> Task | None:
+    """A task by its name; None where nothing says it, or it is not to be found any more."""
+    try:
+        return None if name is None else TASKS.find(name)
+    except SpikedistillError:
+        return None
 
 
 def _bibtex(run: Run, shows_maps: bool) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from spikedistill.core.machine import machine
-from spikedistill.recipes.entries import LossEntry
+from spikedistill.recipes.loss_entry import LossEntry
 from spikedistill.recipes.schema import Phase, Recipe
 from spikedistill.training.precision import resolve
 
@@ -23,6 +23,24 @@ class Cell:
     losses: tuple[LossEntry, ...]
     main: bool
     """Whether later phases go on from it; false for a variant to compare with."""
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The roles whose networks it leaves behind: those that learn, the student last.
+
+        Where none learns (`epochs: 0`), the student alone.
+        """
+        others = [name for name in self.phase.learning if name != self.phase.student]
+        networks = {self.phase.roles[name].network for name in others}
+        own = self.phase.roles[self.phase.student].network
+        chosen = [name for name in others if self.phase.roles[name].network != own]
+        one_each = {self.phase.roles[name].network: name for name in chosen if networks}
+        return (*one_each.values(), self.phase.student)
+
+    def model_file(self, role: str) -> str:
+        """The file in the folder of the cell that keeps what a role learned, without its end."""
+        network = self.phase.roles[role].network
+        return "model" if role == self.phase.student else f"network-{network}"
 
 
 def cells(recipe: Recipe) -> list[Cell]:

@@ -1,16 +1,24 @@
-"""The data of a recipe, checked against how it means to use them, and loaders of its splits."""
+"""The data of a recipe and their task, checked against how it means to use them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.data import DataSet, Loader, Samples, data_set, length
-from spikedistill.recipes.entries import DataEntry
+from spikedistill.core.metric import Metric
+from spikedistill.core.task import Task
+from spikedistill.core.tree import Inputs, mapped
+from spikedistill.data import DataSet, Loader, Samples, data_set, encoder, length
+from spikedistill.metrics import METRICS
+from spikedistill.recipes.data_entry import DataEntry
+from spikedistill.recipes.options import Choice
+from spikedistill.tasks import TASKS
 from spikedistill.training.settings import Settings
 
 
@@ -26,48 +34,89 @@ def build_data(entry: DataEntry, data_dir: str | Path | None, seed: int) -> Data
             "the run folder; call spikedistill.distill with the same arguments and out folder"
         )
     what = entry.name if entry.kind == "name" else {"call": entry.name}
-    return data_set(
-        what,
-        data_dir,
-        seed,
-        entry.valid,
-        entry.train_limit,
-        entry.label_noise or 0.0,
-        **entry.options,
+    return with_task(
+        data_set(
+            what,
+            data_dir,
+            seed,
+            entry.valid,
+            entry.train_limit,
+            entry.label_noise or 0.0,
+            **entry.options,
+        )
     )
 
 
+def task_of(data: DataSet) -> Task:
+    """The task of a data set."""
+    return TASKS.find(data.task)
+
+
+def with_task(data: DataSet) -> DataSet:
+    """The data set, which makes its batches as its task does where it does not say how."""
+    if data.collate is not None:
+        return data
+    return dataclasses.replace(data, collate=task_of(data).collate)
+
+
+def metrics_of(data: DataSet, chosen: tuple[Choice, ...] = ()) -> list[Callable[[], Metric]]:
+    """What makes the metrics that judge: those chosen, else those of the task.
+
+    The main metric is the first.
+    """
+    if chosen:
+        return [partial(METRICS.find(one.name), **one.options) for one in chosen]
+    return [METRICS.find(name) for name in task_of(data).metrics]
+
+
 def check_inputs(data: DataSet, encoding: str, augment: Mapping[str, Any]) -> None:
-    """Refuse an encoder or an augmentation that is not made for the samples.
+    """Refuse data without the targets of their task, and what is not made for their samples.
 
     Raises:
-        SpikedistillError: if the samples are frames and something is for images, or otherwise.
+        SpikedistillError: if targets are missing, or an encoder or an augmentation is for others.
     """
+    batch, task = data.example(2), task_of(data)
+    try:
+        task.check_targets(batch, len(data.classes) or None)
+    except SpikedistillError as error:
+        raise SpikedistillError(f"{data.name}, task {data.task}: {error}") from error
+    if not task.augments and any(augment.values()):
+        raise SpikedistillError(
+            f"augment is for images, and a sample of {data.name} is a {task.sample} (task "
+            f"{data.task}); leave augment out"
+        )
     if data.frames is not None and augment.get("autoaugment"):
         raise SpikedistillError(
             f"augment.autoaugment changes the colours of images, and a sample of {data.name} is "
             f"{data.frames} frames of events; take augment.trivialaugment=snn"
         )
+    _check_encoder(data, encoding, task, batch.inputs)
+
+
+def _check_encoder(data: DataSet, encoding: str, task: Task, inputs: Any) -> None:
+    shape = list(inputs.shape[1:]) if isinstance(inputs, Tensor) else ", ".join(inputs)
     if (data.frames is None) == (encoding != "frames"):
         return
     if data.frames is None:
         raise SpikedistillError(
             f"encoder: frames is for recordings of event cameras, and a sample of {data.name} is "
-            f"one image {list(data.sample_shape)}; choose encoder: direct (or rate, or latency)"
+            f"one {task.sample} {shape}; choose encoder: direct (or rate, or latency)"
         )
     raise SpikedistillError(
-        f"a sample of {data.name} is {data.frames} frames {list(data.sample_shape)}, and encoder: "
-        f"{encoding} is for images; set encoder: frames"
+        f"a sample of {data.name} is {data.frames} frames {shape}, and encoder: {encoding} is for "
+        "images; set encoder: frames"
     )
 
 
-def as_images(inputs: Tensor) -> Tensor:
-    """Raw inputs as images `[N, C, H, W]`: frames `[B, T, C, H, W]` count one by one."""
-    return inputs.flatten(0, 1) if inputs.ndim == 5 else inputs
-
-
-def split_loader(samples: Samples, settings: Settings) -> Loader | None:
+def split_loader(data: DataSet, samples: Samples, settings: Settings) -> Loader | None:
     """Batches of a split in its own order; None where the split is empty."""
     if not length(samples):
         return None
-    return Loader(samples, settings.batch_size, workers=settings.workers)
+    return Loader(samples, settings.batch_size, workers=settings.workers, collate=data.how)
+
+
+def one_step(data: DataSet, encoding: str, timesteps: int) -> Inputs:
+    """The inputs of one step of one sample."""
+    steps = data.frames or timesteps
+    encoded = encoder(encoding)(data.example().inputs, steps)
+    return mapped(lambda value: value[0], encoded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,18 +12,23 @@ from typing import Any
 from torch import nn
 
 from spikedistill.build.cells import Cell, cells
-from spikedistill.build.data import as_images, build_data, check_inputs, split_loader
+from spikedistill.build.data import build_data, check_inputs, metrics_of, split_loader, with_task
+from spikedistill.build.facts import Facts
 from spikedistill.build.losses import build_distiller, build_objective, build_specs
-from spikedistill.build.networks import Facts, Say, Workshop
+from spikedistill.build.networks import Say, Workshop
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.machine import machine
+from spikedistill.core.metric import Metric
 from spikedistill.core.objective import Objective
 from spikedistill.core.spec import Spec
+from spikedistill.core.trace import Batch
 from spikedistill.costs.operations import parameter_count
-from spikedistill.data import DataSet, Loader, augmentation
+from spikedistill.data import DataSet, Loader, augmentation, length
 from spikedistill.functional.compiled import compile_is_on, compiling
-from spikedistill.recipes.schema import Recipe
+from spikedistill.recipes.schema import Phase, Recipe
 from spikedistill.teachers import load_weights
 from spikedistill.training.distiller import Distiller
+from spikedistill.training.evaluate import metric_taps
 from spikedistill.training.run_folder import RunFolder
 
 
@@ -32,33 +37,31 @@ class Prepared:
     """A cell ready to be trained, or to be looked at as it was left."""
 
     cell: Cell
+    data: DataSet
     networks: dict[str, nn.Module]
     specs: dict[str, Spec]
-    objective: Objective
+    objective: Objective | None
+    """None in a phase that is judged without being trained and has no losses."""
     train: Loader
     valid: Loader | None
     encoding: str
 
     def distiller(self) -> Distiller:
         """All that runs in the cell as one module."""
+        assert self.objective is not None
         roles = self.cell.phase.roles
         return build_distiller(roles, self.networks, self.objective, self.encoding)
 
-    def model_file(self, role: str) -> str:
-        """The file in the folder of the cell that keeps what a role learned, without its end."""
-        network = self.cell.phase.roles[role].network
-        return "model" if role == self.cell.phase.student else f"network-{network}"
-
     def reload(self, folder: RunFolder) -> None:
         """Put the networks that learn into the state in which the finished cell left them."""
-        for name, role in self.cell.phase.roles.items():
-            if role.trainable:
-                file = folder / f"{self.model_file(name)}.safetensors"
-                load_weights(self.networks[role.network], file)
+        for name in self.cell.judged:
+            role = self.cell.phase.roles[name]
+            file = folder / f"{self.cell.model_file(name)}.safetensors"
+            load_weights(self.networks[role.network], file)
 
     def reload_losses(self, folder: RunFolder) -> None:
         """The same for what the losses learned, where they learn."""
-        if (folder / "objective.safetensors").exists():
+        if (folder / "objective.safetensors").exists() and self.objective is not None:
             load_weights(self.objective, folder / "objective.safetensors")
 
 
@@ -78,7 +81,7 @@ class Experiment:
     data_dir: Path | str | None = None
     say: Say = str
     networks: Mapping[str, nn.Module] | None = None
-    data: DataSet = None  # type: ignore[assignment]
+    data: DataSet | None = None
     learned: Objective | None = field(default=None, init=False)
     """What the losses of the phase before learned."""
 
@@ -86,59 +89,91 @@ class Experiment:
         recipe = self.recipe
         if self.data is None:
             self.data = build_data(recipe.data, self.data_dir, recipe.seed)
-        check_inputs(self.data, recipe.encoder, recipe.augment)
-        for note in self.data.notes:
-            self.say(f"note: {note}")
+        self.data = with_task(self.data)
+        self._of_phase = {
+            phase.name: build_data(phase.data, self.data_dir, recipe.seed)
+            for phase in recipe.phases
+            if phase.data is not None
+        }
+        for data in (self.data, *self._of_phase.values()):
+            check_inputs(data, recipe.encoder, recipe.augment)
+            for note in data.notes:
+                self.say(f"note: {note}")
         self.workshop = Workshop(
             recipe.networks,
             Facts.of(self.data),
             recipe.seed,
             self.data_dir,
-            images=as_images(next(Loader(self.data.train, 16).epoch(0)).inputs),
+            timesteps=timesteps_of(recipe),
+            batches=self._batches,
             say=self.say,
             networks=dict(self.networks or {}),
         )
         trained: set[str] = set()
         for phase in recipe.phases:
             for role in phase.roles.values():
-                entry = recipe.networks[role.network]
-                if entry.kind != "twin_of" or entry.name not in trained:
+                if not trained & set(recipe.networks[role.network].sources):
                     self.workshop.network(role.network)
-            trained |= {role.network for role in phase.roles.values() if role.trainable}
+            trained |= {phase.roles[name].network for name in phase.learning}
+
+    def data_of(self, phase: Phase) -> DataSet:
+        """The data of a phase."""
+        return self._of_phase.get(phase.name, self.data)
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Which bytes went in: the hashes of all data, by name."""
+        found = dict(self.data.hashes)
+        for data in self._of_phase.values():
+            found |= data.hashes
+        return found
+
+    def metrics(self, data: DataSet) -> list[Callable[[], Metric]]:
+        """What makes the metrics that judge on some data."""
+        return metrics_of(data, self.recipe.metrics)
+
+    def _batches(self) -> Iterator[Batch]:
+        """Training batches in a fixed order, for conversions that need data."""
+        size = self.recipe.settings(self.recipe.phases[0]).batch_size
+        size = min(size, length(self.data.train))
+        loader = Loader(self.data.train, size, self.recipe.seed, shuffle=True,
+                        collate=self.data.how)  # fmt: skip
+        return loader.epoch(0)
 
     def prepare(self, cell: Cell) -> Prepared:
         """Networks, losses and loaders of a cell, as they are before its first step."""
         recipe, settings = self.recipe, self.recipe.settings(cell.phase)
+        data = self.data_of(cell.phase)
         networks = {
             role.network: self.workshop.network(role.network).cpu()
             for role in cell.phase.roles.values()
         }
-        for role in cell.phase.roles.values():
-            if role.trainable:  # the other variants must start from the same weights
-                networks[role.network] = copy.deepcopy(networks[role.network])
+        for name in cell.judged:  # the other variants must start from the same weights
+            network = cell.phase.roles[name].network
+            networks[network] = copy.deepcopy(networks[network])
         state = machine()
         common: Any = {"batch_size": settings.batch_size, "seed": recipe.seed,
-                       "workers": settings.workers}  # fmt: skip
-        augment = augmentation(recipe.augment, len(self.data.classes), self.data.mean)
-        images = next(Loader(self.data.train, settings.batch_size).epoch(0)).inputs
-        specs = build_specs(cell.phase.roles, networks, images, recipe.encoder, self.data)
-        objective = build_objective(cell.losses, specs, recipe.seed)
+                       "workers": settings.workers, "collate": data.how}  # fmt: skip
+        augment = augmentation(recipe.augment, len(data.classes), data.mean)
+        batch = next(Loader(data.train, settings.batch_size, collate=data.how).epoch(0))
+        specs = build_specs(cell.phase.roles, networks, batch, recipe.encoder, data)
+        objective = build_objective(cell.losses, specs, recipe.seed) if cell.losses else None
         train = Loader(
-            self.data.train,
+            data.train,
             augment=augment,
             shuffle=True,
-            drop_last=objective.full_batches,
+            drop_last=objective is not None and objective.full_batches,
             rank=state.process_index,
             world=state.num_processes,
             **common,
         )
-        valid = split_loader(self.data.valid, settings)
-        return Prepared(cell, networks, specs, objective, train, valid, recipe.encoder)
+        valid = split_loader(data, data.valid, settings)
+        return Prepared(cell, data, networks, specs, objective, train, valid, recipe.encoder)
 
     def go_on_from(self, ready: Prepared) -> None:
         """Let the phases that follow see what a main cell has trained."""
         self.workshop.networks.update(ready.networks)
-        self.learned = ready.objective
+        self.learned = ready.objective or self.learned
 
     def compiling(self, cell: Cell) -> AbstractContextManager[None]:
         """Compile the loops of neurons, or not, as the phase says."""
@@ -160,10 +195,12 @@ class Experiment:
         settings = self.recipe.settings(cell.phase)
         with compiling(False):
             ready = self.prepare(cell)
-        built = ready.distiller()
-        if settings.checkpoint == "stage":
-            built.recompute_stages()
-        built.close()
+        self._check_judges(ready, settings.epochs)
+        if ready.objective is not None:
+            built = ready.distiller()
+            if settings.checkpoint == "stage":
+                built.recompute_stages()
+            built.close()
         student = cell.phase.roles[cell.phase.student]
         return {
             "cell": cell.name,
@@ -174,3 +211,29 @@ class Experiment:
             "epochs": settings.epochs,
             "steps": settings.epochs * len(ready.train),
         }
+
+    def _check_judges(self, ready: Prepared, epochs: int) -> None:
+        """Refuse metrics of taps that are not there, and a phase that can say nothing."""
+        made = [make() for make in self.metrics(ready.data)]
+        for name in ready.cell.judged:
+            metric_taps(ready.networks[ready.cell.phase.roles[name].network], made)
+        judges = made and (length(ready.data.test) or length(ready.data.valid))
+        if not epochs and not judges:
+            raise SpikedistillError(
+                f"{ready.cell.name} has epochs: 0 and nothing judges its result: "
+                f"{ready.data.name} has no samples to test or validate on, or its task "
+                f"({ready.data.task}) no metric; train it, or give it something to be judged by"
+            )
+
+
+def timesteps_of(recipe: Recipe) -> dict[str, int]:
+    """Network -> T of the role in which it learns; where it never does, the largest T."""
+    found: dict[str, int] = {}
+    learning: dict[str, int] = {}
+    for phase in recipe.phases:
+        for role in phase.roles.values():
+            found[role.network] = max(found.get(role.network, 1), role.timesteps)
+            if role.trainable:
+                most = max(learning.get(role.network, 1), role.timesteps)
+                learning[role.network] = most
+    return found | learning

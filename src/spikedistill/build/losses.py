@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
+from spikedistill.build.data import task_of
 from spikedistill.build.networks import seeded
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.core.spec import Spec
+from spikedistill.core.trace import Batch
 from spikedistill.data import DataSet, encoder
 from spikedistill.recipes import parts
-from spikedistill.recipes.entries import LossEntry
+from spikedistill.recipes.loss_entry import LossEntry
 from spikedistill.recipes.schema import RoleEntry
 from spikedistill.training.distiller import Distiller, describe
 
@@ -20,28 +22,32 @@ from spikedistill.training.distiller import Distiller, describe
 def build_specs(
     roles: Mapping[str, RoleEntry],
     networks: Mapping[str, nn.Module],
-    images: Tensor,
+    batch: Batch,
     encoding: str,
     data: DataSet,
 ) -> dict[str, Spec]:
     """What each role looks like on a real batch.
 
     Raises:
-        SpikedistillError: if a network has not as many classes as the data.
+        SpikedistillError: if a network does not take the inputs, or its outputs are not those of
+            the task.
     """
-    specs = {
-        name: describe(
-            name, Role(networks[role.network], role.timesteps), images, encoder(encoding)
-        )
-        for name, role in roles.items()
-    }
-    for name, spec in specs.items():
-        if spec.classes != len(data.classes):
+    classes = len(data.classes) or None
+    specs: dict[str, Spec] = {}
+    for name, role in roles.items():
+        where = f"the {name} (network {role.network!r})"
+        try:
+            made = Role(networks[role.network], role.timesteps)
+            specs[name] = describe(name, made, batch.inputs, encoder(encoding))
+        except SpikedistillError as error:
+            raise SpikedistillError(f"{where}: {error}") from error
+        try:
+            task_of(data).check_outputs(specs[name].outputs, batch, classes)
+        except SpikedistillError as error:
             raise SpikedistillError(
-                f"the {name} (network {roles[name].network!r}) tells {spec.classes} classes apart "
-                f"and {data.name} has {len(data.classes)}; set networks.{roles[name].network}."
-                f"classes={len(data.classes)}, or take a network that was trained for these classes"
-            )
+                f"{where} {error} ({data.name}); set networks.{role.network}.classes="
+                f"{classes or '...'}, or take a network that was trained for these data"
+            ) from error
     return specs
 
 

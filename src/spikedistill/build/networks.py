@@ -5,48 +5,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from spikedistill import models, teachers
-from spikedistill.conversion.twin import spiking_twin
+from spikedistill.build.facts import Facts
+from spikedistill.conversion import CONVERSIONS
+from spikedistill.core.conversion import Material
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.data import DataSet, data_root
-from spikedistill.layers.normalized import Normalized
+from spikedistill.core.normalized import Normalized, NormalizedLeaf
+from spikedistill.core.places import fill, stand_beside
+from spikedistill.core.trace import Batch
+from spikedistill.core.tree import mapped
+from spikedistill.data import data_root
+from spikedistill.layers import LAYERS
+from spikedistill.neurons import NEURONS
 from spikedistill.recipes import parts
-from spikedistill.recipes.entries import NetworkEntry
+from spikedistill.recipes.network_entry import NetworkEntry
 from spikedistill.taps import declared_taps, default_stages
 
 Say = Callable[[str], object]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a network must know of the data."""
-
-    classes: int
-    shape: tuple[int, ...]
-    """C, H, W."""
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @classmethod
-    def of(cls, data: DataSet) -> Facts:
-        """The facts of a data set."""
-        return cls(len(data.classes), data.shape, data.mean, data.std)
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Facts:
-        """The facts as JSON kept them."""
-        return cls(plain["classes"], *(tuple(plain[name]) for name in ("shape", "mean", "std")))
-
-    def plain(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 @contextmanager
@@ -62,14 +44,17 @@ def seeded(seed: int, *purpose: str) -> Iterator[None]:
 class Workshop:
     """Builds the networks of a recipe, each when it is first asked for.
 
-    A twin of a network that an earlier phase trains is so made from the trained weights.
+    One that is made from a network that an earlier phase trains is so made from the trained
+    weights.
 
     Args:
         entries: the recipe's networks.
         facts: of the data.
         seed: of the run.
         data_dir: where weight files are looked for too.
-        images: some images `[N, C, H, W]`, for twins' thresholds and for finding stages.
+        timesteps: name -> T of the role that it plays; default 1.
+        batches: training batches in a fixed order, for conversions that need data.
+        find_stages: whether networks that declare no stages get some.
         trained: whether weight files are loaded; False where the state is loaded afterwards.
         say: gets the sentences that a user should read.
         networks: those that are there already, or were handed over from Python.
@@ -79,7 +64,9 @@ class Workshop:
     facts: Facts
     seed: int = 0
     data_dir: str | Path | None = None
-    images: Tensor | None = None
+    timesteps: Mapping[str, int] = field(default_factory=dict)
+    batches: Callable[[], Iterator[Batch]] = lambda: iter(())
+    find_stages: bool = True
     trained: bool = True
     say: Say = str
     networks: dict[str, nn.Module] = field(default_factory=dict)
@@ -97,7 +84,8 @@ class Workshop:
         """
         if name not in self.networks:
             if name in self._open:
-                raise SpikedistillError(f"the network {name!r} is the twin of its own twin")
+                circle = " from ".join((*self._open[self._open.index(name) :], name))
+                raise SpikedistillError(f"networks are made in a circle: {circle}; break it")
             self._open += (name,)
             try:
                 with seeded(self.seed, "network", name):
@@ -110,61 +98,92 @@ class Workshop:
         return self.networks[name]
 
     def _build(self, name: str, entry: NetworkEntry) -> nn.Module:
-        if entry.kind == "model":
-            return self._own(entry)
-        if entry.kind == "call":
-            return teachers.own_network(
-                entry.name,
-                weights=self._weights(entry),
-                mean=entry.mean,
-                std=entry.std,
-                taps=entry.taps,
-                **entry.options,
+        network = self._fresh(name, entry)
+        if entry.source is not None:
+            network = self._converted(name, entry, network)
+        if network is None:
+            raise SpikedistillError(
+                f"it ({entry.given}) came from Python and cannot be built from the run folder "
+                "alone; hand it over: spikedistill.load(run, network=...)"
             )
-        if entry.kind == "twin_of":
-            return self._twin(entry)
-        raise SpikedistillError(
-            f"it ({entry.name}) came from Python and cannot be built from the run folder alone; "
-            "hand it over: spikedistill.load(run, network=...)"
-        )
+        loaded = self._load(entry, network)
+        if entry.modules:
+            beside = [parts.planned(one, LAYERS.find) for one in entry.modules]
+            stand_beside(network, beside, self.facts.one_step, self._steps(name))
+            if not loaded:
+                self._load(entry, network, last=True)
+        return network
 
-    def _own(self, entry: NetworkEntry) -> nn.Module:
-        assert entry.activation is not None
-        options = {"classes": self.facts.classes, "channels": self.facts.shape[0]} | entry.options
+    def _steps(self, name: str) -> int:
+        return self.timesteps.get(name, 1)
+
+    def _fresh(self, name: str, entry: NetworkEntry) -> Any:
+        """The network of `model:` or `call:` before any weights; None where neither is said."""
+        if entry.model is not None:
+            return self._own(name, entry)
+        if entry.call is not None:
+            return teachers.own_network(
+                entry.call, mean=entry.mean, std=entry.std, taps=entry.taps, **entry.options
+            )
+        return None
+
+    def _own(self, name: str, entry: NetworkEntry) -> nn.Module:
+        assert entry.model is not None and entry.activation is not None
+        offered = {"classes": self.facts.classes, "channels": self.facts.channels}
+        options = {key: value for key, value in offered.items() if value is not None}
+        options |= entry.options
         if entry.norm is not None:
             options["norm"] = parts.make_norm(entry.norm)
-        network = models.build(entry.name, parts.make_activation(entry.activation), **options)
-        whole = Normalized(network, entry.mean or self.facts.mean, entry.std or self.facts.std)
-        path = self._weights(entry)
-        if path is not None:
-            ours = any(key.startswith("network.") for key in teachers.read_weights(path))
-            teachers.load_weights(whole if ours else network, path)
-        return whole
+        network = models.build(entry.model, parts.make_activation(entry.activation), **options)
+        fill(network, self.facts.one_step, self._steps(name))
+        mean, std = entry.mean or self.facts.mean, entry.std or self.facts.std
+        if mean is None or std is None:
+            return network
+        leaf = self.facts.normalised(len(mean))
+        return NormalizedLeaf(network, mean, std, leaf) if leaf else Normalized(network, mean, std)
 
-    def _twin(self, entry: NetworkEntry) -> nn.Module:
-        assert entry.activation is not None
-        options = dict(entry.options)
-        if options.get("thresholds") == "data":
-            options["thresholds"] = self.images if self.trained else 1.0
-        return spiking_twin(
-            self.network(entry.name).cpu(),  # where the images are; it may have been trained
-            parts.make_activation(entry.activation),
-            weights=entry.weights or "copied",  # type: ignore[arg-type]
-            **options,
+    def _converted(self, name: str, entry: NetworkEntry, target: nn.Module | None) -> nn.Module:
+        assert entry.source is not None and entry.by is not None
+        options = dict(entry.by.options)
+        if "neuron" in options:
+            options["neuron"] = parts.planned(options["neuron"], NEURONS.find)
+        convert = CONVERSIONS.find(entry.by.name)(**options)
+        source = self.network(entry.source).cpu()  # where the data are; it may have been trained
+        material = Material(
+            source, self.facts.one_step, self.batches, target, self._steps(name), self.trained
         )
+        made = convert(material)
+        if not isinstance(made, nn.Module):
+            raise SpikedistillError(
+                f"the conversion {entry.by.name!r} returned a {type(made).__name__}; it must "
+                "return a torch.nn.Module"
+            )
+        return made
 
-    def _weights(self, entry: NetworkEntry) -> Path | None:
+    def _load(self, entry: NetworkEntry, network: nn.Module, last: bool = False) -> bool:
+        """Load the weight file of an entry; False where it is of the network with its modules."""
         if entry.weights is None or not self.trained:
-            return None
-        return find_weights(entry.weights, self.data_dir)
+            return True
+        path = find_weights(entry.weights, self.data_dir)
+        names = teachers.read_weights(path).keys()
+        inner = network.network if isinstance(network, Normalized) else network
+        if inner is not network and any(name.startswith("network.") for name in names):
+            inner = network
+        try:
+            teachers.load_weights(inner, path)
+        except SpikedistillError:
+            if entry.modules and not last:
+                return False
+            raise
+        return True
 
     def _find_stages(self, name: str, network: nn.Module) -> None:
         """Give a network that declares no stages some, and say which."""
         taps = declared_taps(network)
-        if self.images is None or any(tap.startswith("stage") for tap in taps):
+        if not self.find_stages or any(tap.startswith("stage") for tap in taps):
             return
-        device = next((one.device for one in network.parameters()), self.images.device)
-        found = default_stages(network, self.images.to(device))
+        device = next((one.device for one in network.parameters()), torch.device("cpu"))
+        found = default_stages(network, mapped(lambda x: x.to(device), self.facts.one_step))
         inner, prefix = network, ""
         if isinstance(network, Normalized):
             inner, prefix = network.network, "network."

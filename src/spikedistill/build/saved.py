@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,36 +11,47 @@ from typing import Any
 from torch import nn
 
 from spikedistill.build.data import build_data
-from spikedistill.build.networks import Facts, Workshop
+from spikedistill.build.facts import Facts
+from spikedistill.build.networks import Workshop
+from spikedistill.core.calls import look_in
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
 from spikedistill.data import DataSet
-from spikedistill.recipes.entries import NetworkEntry, read_data, read_network
-from spikedistill.recipes.schema import Recipe
+from spikedistill.metrics import METRICS
+from spikedistill.recipes.data_entry import read_data
+from spikedistill.recipes.network_entry import NetworkEntry, read_network
+from spikedistill.recipes.options import Choice, choose
+from spikedistill.recipes.schema import Phase, Recipe
 from spikedistill.teachers import load_weights
 from spikedistill.training.run_folder import RunFolder
 
 
 def model_card(
-    recipe: Recipe, network: str, timesteps: int, facts: Facts, classes: Sequence[str]
+    recipe: Recipe, network: str, timesteps: int, facts: Facts, data: DataSet, phase: Phase
 ) -> dict[str, Any]:
     """Everything that is needed to build the network again, for `model.json`."""
     entries: dict[str, NetworkEntry] = {}
-    name: str | None = network
-    while name is not None and name not in entries:
-        entry = entries[name] = recipe.networks[name]
-        name = entry.name if entry.kind == "twin_of" else None
+    learning = {phase.roles[name].network: phase.roles[name].timesteps for name in phase.learning}
+    wanted = [network, *learning]
+    while wanted:
+        name = wanted.pop()
+        if name not in entries:
+            entries[name] = recipe.networks[name]
+            wanted += entries[name].sources
     return {
         "network": network,
         "networks": {name: entry.plain() for name, entry in entries.items()},
         "timesteps": timesteps,
+        "others": {name: T for name, T in learning.items() if name != network},
         "encoder": recipe.encoder,
         "facts": facts.plain(),
-        "classes": list(classes),
-        "data": recipe.data.plain(),
+        "classes": list(data.classes),
+        "data": (phase.data or recipe.data).plain(),
         "augment": recipe.augment,
+        "metrics": [one.plain() for one in recipe.metrics],
         "seed": recipe.seed,
         "recipe": recipe.name,
+        **({"beside": recipe.beside} if recipe.beside else {}),
     }
 
 
@@ -56,6 +67,13 @@ class Saved:
     def timesteps(self) -> int:
         """T of the role in which it was trained."""
         return int(self.card["timesteps"])
+
+    @property
+    def metrics(self) -> tuple[Choice, ...]:
+        """What judged it, where its recipe named that."""
+        given = self.card.get("metrics", ())
+        chosen = (choose(one, METRICS.find, "metric")[0] for one in given)
+        return tuple(one for one in chosen if one is not None)
 
     def data(self, data_dir: Path | str | None = None) -> DataSet:
         """The data that it was trained on, split as they were then.
@@ -95,20 +113,39 @@ def rebuild(path: Path | str, given: nn.Module | None = None) -> Saved:
     _check(path, weights, card_path)
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
+        if card.get("beside"):
+            look_in(card["beside"])
         facts = Facts.from_plain(card["facts"])
         entries = {name: read_network(entry) for name, entry in card["networks"].items()}
-        name = card["network"]
+        card = _of_another(card, weights.stem)
+        name, steps = card["network"], int(card["timesteps"])
     except (ValueError, KeyError, TypeError) as error:
         raise SpikedistillError(
             f"{card_path} is damaged ({type(error).__name__}: {error}); it is written by a run "
             "beside its model"
         ) from error
-    root = next((key for key, entry in entries.items() if entry.kind == "given"), name)
+    root = next((key for key, entry in entries.items() if entry.given is not None), name)
     networks = {} if given is None else {root: given}
-    workshop = Workshop(entries, facts, card.get("seed", 0), trained=False, networks=networks)
+    workshop = Workshop(
+        entries,
+        facts,
+        card.get("seed", 0),
+        timesteps=dict.fromkeys(entries, steps),
+        find_stages=False,
+        trained=False,
+        networks=networks,
+    )
     built = workshop.network(name)
     load_weights(built, weights)
     return Saved(built.eval(), card, weights)
+
+
+def _of_another(card: dict[str, Any], stem: str) -> dict[str, Any]:
+    """The card of a network that learned beside the student, where the file is of such a one."""
+    name = stem.removeprefix("network-")
+    if name == stem or name not in card.get("others", {}):
+        return card
+    return card | {"network": name, "timesteps": card["others"][name]}
 
 
 def _check(path: Path, weights: Path, card: Path) -> None:

@@ -32,7 +32,7 @@ def show(found: Mapping[str, Any]) -> None:
             str(row["epochs"]),
             f"{row['steps']:,}",
             megabytes(row["memory"]["total"]),
-            gpu_hours(row["seconds"]["total"]),
+            gpu_hours((row["seconds"] or {}).get("total")),
         )
     out = console()
     draw(out, table)

@@ -51,7 +51,6 @@ def command(
     recipes = [load(name, changes) for name in names]
     folder = out or Path("runs") / f"compare-{'-'.join(recipe.name for recipe in recipes)}"
     store = kept(folder, results)
-    recipes = [store.settled(recipe) for recipe in recipes]
     do(
         compare.points(recipes, sets, seeds),
         lambda made, _: compare.page(made, recipes),

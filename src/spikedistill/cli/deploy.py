@@ -48,7 +48,7 @@ def command(
     from spikedistill.export.deploy import deploy
 
     saved = rebuild(path)
-    _check_encoder(saved)
+    _check_inputs(saved)
     steps = timesteps or saved.timesteps
     data = saved.data(data_dir) if judge or weights == "int8" else None
     images = _example(saved, data if weights == "int8" else None)
@@ -84,9 +84,18 @@ def _check(out: Path | None, weights: str) -> None:
     require("onnx", "onnxscript")  # before any work is done
 
 
-def _check_encoder(saved: Saved) -> None:
+def _check_inputs(saved: Saved) -> None:
+    from collections.abc import Mapping
+
+    from spikedistill.build.facts import Facts
     from spikedistill.core.errors import SpikedistillError
 
+    example = Facts.from_plain(saved.card["facts"]).example
+    if isinstance(example, Mapping):
+        raise SpikedistillError(
+            f"{saved.path} takes several inputs ({', '.join(example)}), and a deployed network "
+            "takes one tensor; run it with spikedistill.load instead"
+        )
     if saved.card["encoder"] == "frames":
         raise SpikedistillError(
             f"{saved.path} was trained on event frames, and a deployed network takes still images, "
@@ -102,13 +111,22 @@ def _check_encoder(saved: Saved) -> None:
 def _example(saved: Saved, data: DataSet | None) -> Tensor:
     """Images of the test split; random ones (None) where it does not matter what they show."""
     import torch
+    from torch import Tensor
 
     from spikedistill.data import Loader
 
     if data is None:
+        from spikedistill.build.facts import Facts
+
+        like = Facts.from_plain(saved.card["facts"]).example
+        assert isinstance(like, Tensor)
+        if not like.is_floating_point():
+            return like.new_zeros(8, *like.shape[1:])
         generator = torch.Generator().manual_seed(0)
-        return torch.rand(8, *saved.card["facts"]["shape"], generator=generator)
-    return next(iter(Loader(data.test, 64).epoch(0))).inputs
+        return torch.rand(8, *like.shape[1:], generator=generator)
+    inputs = next(iter(Loader(data.test, 64, collate=data.how).epoch(0))).inputs
+    assert isinstance(inputs, Tensor)
+    return inputs
 
 
 def _row(network: nn.Module, images: Tensor, steps: int) -> dict[str, Any]:
@@ -117,12 +135,12 @@ def _row(network: nn.Module, images: Tensor, steps: int) -> dict[str, Any]:
     return {
         "parameters": sum(value.numel() for value in state.values()),
         "weight_bytes": sum(value.numel() * value.element_size() for value in state.values()),
-        "milliseconds_per_image": _latency(network, images[:1], steps),
+        "milliseconds_per_sample": _latency(network, images[:1], steps),
     }
 
 
 def _latency(network: nn.Module, image: Tensor, steps: int) -> float:
-    """Median time of a call with one image, in milliseconds, after two calls that do not count."""
+    """Median time of a call with one sample, in milliseconds, after two calls that do not count."""
     import torch
 
     from spikedistill.core.over_time import OverTime
@@ -148,16 +166,18 @@ def _judge(
     """Accuracy of both networks on the test split."""
     import torch
 
+    from spikedistill.build.data import metrics_of
     from spikedistill.data import Loader
     from spikedistill.training.evaluate import evaluate
 
-    loader = Loader(data.test, batch_size)
+    loader = Loader(data.test, batch_size, collate=data.how)
+    metrics = metrics_of(data, saved.metrics)
     half = torch.bfloat16 if deployed.weights == "bfloat16" else torch.float32
-    before = evaluate(saved.network, loader, steps)
-    after = evaluate(deployed.graph, loader, steps, dtype=half)
+    before = evaluate(saved.network, loader, steps, metrics=metrics)
+    after = evaluate(deployed.graph, loader, steps, dtype=half, metrics=metrics)
     found["data"], found["samples"] = data.name, before.samples
-    found["before"]["accuracy"] = before.accuracy[-1]
-    found["after"]["accuracy"] = after.accuracy[-1]
+    found["metric"], found["unit"] = before.metric, before.unit
+    found["before"]["score"], found["after"]["score"] = before.score, after.score
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -171,11 +191,12 @@ def _show(found: dict[str, Any]) -> None:
     table.add_row("parameters and buffers", *(compact(row["parameters"]) for row in rows))
     table.add_row("size of the weights, kB", *(f"{row['weight_bytes'] / 1e3:.1f}" for row in rows))
     table.add_row(
-        "ms for one image, here", *(f"{row['milliseconds_per_image']:.2f}" for row in rows)
+        "ms for one sample, here", *(f"{row['milliseconds_per_sample']:.2f}" for row in rows)
     )
     if "samples" in found:
-        label = f"accuracy %, {found['samples']:,} test images of {found['data']}"
-        table.add_row(label, *(percent(row["accuracy"]) for row in rows))
+        metric = f"{found['metric']} {found['unit']}".strip()
+        label = f"{metric}, {found['samples']:,} test samples of {found['data']}"
+        table.add_row(label, *(percent(row["score"]) for row in rows))
     out = console()
     out.print(table)
     for note in found["notes"]:

@@ -99,15 +99,14 @@ def _speed() -> Iterator[Finding]:
 
 
 def _data(data_dir: Path | None) -> Iterator[Finding]:
-    from spikedistill import data
-    from spikedistill.data import VARIABLE, Form, data_root, located
+    from spikedistill.data import DATA, VARIABLE, Form, data_root, located
 
     root = data_root(data_dir)
     there = root.is_dir()
     remedy = "" if there else f"export {VARIABLE}=FOLDER"
     yield Finding("data folder", str(root) if there else f"{root} does not exist", there, remedy)
-    for name in data.names():
-        module = data.find(name)
+    for name in DATA.names():
+        module = DATA.module(name)
         forms = [value for value in vars(module).values() if isinstance(value, Form)]
         places = [(path, form) for form in forms for path in (root / form.folder, root)]
         found = next(

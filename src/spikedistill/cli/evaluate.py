@@ -36,19 +36,25 @@ def command(
 
     from spikedistill.report.table import compact, percent
 
-    title = f"{found['network']} on {found['samples']:,} {split} images of {found['data']}"
-    table = Table("after", "accuracy %", title=title)
-    for step, value in enumerate(found["accuracy"], 1):
-        table.add_row(f"T' = {step}", percent(value))
+    sample = found["sample"]
+    title = f"{found['network']} on {found['samples']:,} {split} {sample}s of {found['data']}"
+    main = f"{found['metric']} {found['unit']}".strip()
+    others = [name for name in found["scores"] if name != found["metric"]]
+    table = Table("after", main, *others, title=title)
+    for step in range(found["timesteps"]):
+        scores = (found["scores"][name][step] for name in (found["metric"], *others) if name)
+        table.add_row(f"T' = {step + 1}", *map(percent, scores))
     out = console()
     out.print(table)
     rate = found["firing_rate"]
     out.print(
-        f"{compact(found['parameters'])} parameters; per image "
+        f"{compact(found['parameters'])} parameters; per {sample} "
         f"{compact(found['synops'])} synaptic operations and "
         f"{compact(found['multiplications'])} multiply-adds"
         + ("" if rate is None else f"; {rate:.3f} spikes per neuron and step"),
         highlight=False,
     )
+    for note in found["notes"]:
+        out.print(f"note: {note}", highlight=False)
     for warning in found["warnings"]:
         out.print(f"warning: {warning}", highlight=False)

@@ -17,19 +17,19 @@ EXAMPLE = "spikedistill list methods"
 def command(
     what: Annotated[
         str,
-        typer.Argument(help="methods, neurons, layers, models, data, recipes, blocks or studies."),
+        typer.Argument(
+            help="methods, neurons, layers, models, data, conversions, metrics, tasks, recipes, "
+            "blocks or studies."
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
 ) -> None:
-    """List methods, neurons, layers, models, data sets, recipes, their blocks or studies."""
-    from spikedistill import studies
+    """List what there is of one kind: methods, neurons, layers, models, data sets, recipes ..."""
     from spikedistill.core.errors import suggest
-    from spikedistill.recipes.shelves import SHELVES, Item
+    from spikedistill.recipes.shelves import SHELVES, shelf
+    from spikedistill.studies import STUDIES
 
-    def all_studies() -> list[Item]:
-        return [Item("study", name, studies.find(name).__doc__ or "") for name in studies.names()]
-
-    shelves = {**SHELVES, "studies": all_studies}
+    shelves = {**SHELVES, "studies": lambda: shelf(STUDIES, "study")}
     if what not in shelves:
         known = suggest(what, shelves)
         raise typer.BadParameter(f"there is no list of {what!r}; {known}", param_hint="WHAT")

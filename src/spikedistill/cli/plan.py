@@ -57,8 +57,8 @@ def _show(found: Mapping[str, Any]) -> None:
     draw(out, _parts(found["cells"][-1]))
     sizes = found["data"]
     lines = [
-        f"data: {sizes['name']}, {sizes['train']:,} images to train on, {sizes['valid']:,} to "
-        f"validate, {sizes['test']:,} to test; device: {found['device']}"
+        f"data: {sizes['name']}, {sizes['train']:,} {sizes['sample']}s to train on, "
+        f"{sizes['valid']:,} to validate, {sizes['test']:,} to test; device: {found['device']}"
         + ("" if found["assumed"] else f", {found['threads']} threads")
     ]
     limits = found["ceilings"]
@@ -97,13 +97,15 @@ def estimates(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def gpu_hours(seconds: float) -> str:
+def gpu_hours(seconds: float | None) -> str:
     """Hours with two digits, for an estimate.
 
     Example:
         >>> gpu_hours(100), gpu_hours(9000), gpu_hours(360000)
         ('0.028', '2.5', '100')
     """
+    if seconds is None:
+        return "-"
     hours = seconds / 3600
     return f"{hours:.0f}" if hours >= 99.5 else f"{hours:.2g}"
 
@@ -115,7 +117,7 @@ def _trainings(found: Mapping[str, Any]) -> Any:
 
     table = Table(title=f"{found['name']}: what each training takes")
     names = ("training", "network", "T", "B", "losses", "GMAC/step", "GB/step", "kept", "memory")
-    times = ("step", "images/s", "epoch", "training") if found["ceilings"] else ()
+    times = ("step", "samples/s", "epoch", "training") if found["ceilings"] else ()
     for number, name in enumerate((*names, *times)):
         table.add_column(name, justify="left" if number in (0, 1, 4) else "right")
     for row in found["cells"]:
@@ -134,7 +136,7 @@ def _trainings(found: Mapping[str, Any]) -> Any:
         if seconds:
             shown += [
                 f"{1e3 * seconds['step']:.3g} ms",
-                f"{seconds['images_per_second']:.0f}",
+                f"{seconds['samples_per_second']:.0f}",
                 duration(seconds["epoch"]),
                 duration(seconds["total"]),
             ]

@@ -39,15 +39,15 @@ def command(
 ) -> None:
     """Run a study cell by cell: what is finished is kept and never done again."""
     from spikedistill.recipes.files import load
-    from spikedistill.studies import find
+    from spikedistill.studies import STUDIES
 
-    study = find(name)
+    study = STUDIES.find(name)
     chosen = load(recipe, overrides or ())
     folder = out or Path("runs") / f"study-{name}-{chosen.name}"
     store = kept(folder, results)
     do(
-        study.points(store.settled(chosen), seeds),
-        lambda made, where: study.page(made, where),
+        study.points(chosen, seeds),
+        study.page,
         folder,
         store,
         data_dir,

@@ -5,17 +5,21 @@ from __future__ import annotations
 import copy
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import torch
-from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from spikedistill.conversion._call_sites import RECTIFIERS, Exposed, expose
 from spikedistill.core.clock import temporal_layers
+from spikedistill.core.conversion import Conversion, Material
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.core.factory import Activation, fresh
+from spikedistill.core.evaluation import evaluation
+from spikedistill.core.factory import Activation, Planned, fresh
+from spikedistill.core.place import Place, supplied
+from spikedistill.core.places import measured
+from spikedistill.core.tree import Inputs, call
 
 log = logging.getLogger("spikedistill")
 
@@ -53,12 +57,14 @@ class Balanced(nn.Module):
 
 def spiking_twin(
     network: nn.Module,
-    neuron: Activation,
+    neuron: Activation | Planned,
     *,
     weights: Literal["copied", "fresh"] = "copied",
-    thresholds: Shaped[Tensor, "B *rest"] | float | None = None,
+    thresholds: Inputs | float | None = None,
     percentile: float = 99.0,
     activations: tuple[type[nn.Module], ...] = RECTIFIERS,
+    example: Inputs | None = None,
+    timesteps: int = 1,
 ) -> nn.Module:
     """A copy of a network whose activations are spiking neurons.
 
@@ -85,6 +91,8 @@ def spiking_twin(
             everywhere, for a twin whose state is then loaded.
         percentile: of the activations, in (0, 100].
         activations: what to replace, as module classes; their functional forms count too.
+        example: a raw batch of one step, for a neuron that must know its place (its channels).
+        timesteps: T, for a neuron that must know it.
 
     Returns:
         The twin, with `twin.real_valued` and `twin.untraced`, tuples of sentences.
@@ -107,8 +115,7 @@ def spiking_twin(
     if not found.sites:
         raise SpikedistillError(_nothing_to_replace(network, found, activations))
     heights = _thresholds(twin, found.sites, thresholds, percentile)
-    for path in found.sites:
-        new = fresh(neuron)
+    for path, new in _neurons(twin, found.sites, neuron, example, timesteps).items():
         twin.set_submodule(path, Balanced(new, heights[path]) if path in heights else new)
     if weights == "fresh":
         _reset(twin)
@@ -117,20 +124,41 @@ def spiking_twin(
     return twin
 
 
+def _neurons(
+    network: nn.Module,
+    sites: Sequence[str],
+    neuron: Activation | Planned,
+    example: Inputs | None,
+    timesteps: int,
+) -> dict[str, nn.Module]:
+    """Path of each site -> its layer of neurons."""
+    if not isinstance(neuron, Planned):
+        return {path: fresh(neuron) for path in sites}
+    if example is None and supplied(neuron.make):
+        raise SpikedistillError(
+            f"{getattr(neuron.make, '__name__', 'the neuron')} must know its place "
+            f"({', '.join(supplied(neuron.make))}); give spiking_twin an `example` batch"
+        )
+    if example is None or not supplied(neuron.make):
+        return {path: neuron.at(Place(path, ())) for path in sites}
+    return {path: neuron.at(place) for path, place in
+            measured(network, sites, example, timesteps).items()}  # fmt: skip
+
+
 def _check(
     network: nn.Module, weights: str, thresholds: Tensor | float | None, percentile: float
 ) -> None:
-    spiking = temporal_layers(network)
-    if spiking:
-        path = next(path for path, module in network.named_modules() if module is spiking[0])
+    neurons = temporal_layers(network)
+    if neurons:
+        path = next(path for path, module in network.named_modules() if module is neurons[0])
         raise SpikedistillError(
-            f"{type(network).__name__} already has {len(spiking)} temporal layers (the first is "
+            f"{type(network).__name__} already has {len(neurons)} temporal layers (the first is "
             f"{path or 'the network itself'!r}); make the twin from the ANN, or use this network "
             "as it is"
         )
     if weights not in ("copied", "fresh"):
         raise SpikedistillError(f"the weights of a twin are 'copied' or 'fresh', not {weights!r}")
-    if isinstance(thresholds, Tensor) and weights == "fresh":
+    if isinstance(thresholds, Tensor | Mapping) and weights == "fresh":
         raise SpikedistillError(
             "thresholds set from activations belong to the weights that made them; use "
             "weights='copied', or leave `thresholds` out"
@@ -156,12 +184,12 @@ def _nothing_to_replace(
 
 
 def _thresholds(
-    network: nn.Module, sites: Iterable[str], thresholds: Tensor | float | None, percentile: float
+    network: nn.Module, sites: Iterable[str], thresholds: Inputs | float | None, percentile: float
 ) -> dict[str, float]:
     """Path -> threshold, for the layers that get one."""
     if thresholds is None:
         return {}
-    if not isinstance(thresholds, Tensor):
+    if not isinstance(thresholds, Tensor | Mapping):
         return dict.fromkeys(sites, float(thresholds))
     heights: dict[str, float] = {}
 
@@ -176,15 +204,12 @@ def _thresholds(
         )
         for path in sites
     ]
-    training = {module: module.training for module in network.modules()}
     try:
-        with torch.no_grad():
-            network.eval()(thresholds)
+        with torch.no_grad(), evaluation(network):
+            call(network, thresholds)
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in training.items():
-            module.training = mode
     silent = [path for path, height in heights.items() if height <= 0]
     if silent:
         log.warning(
@@ -235,3 +260,40 @@ def _some(entries: Iterable[str], most: int = 3) -> str:
     entries = list(entries)
     more = f" and {len(entries) - most} more" if len(entries) > most else ""
     return "; ".join(entries[:most]) + more
+
+
+class Twin(Conversion):
+    """The source with a layer of neurons in the place of every activation call (`spiking_twin`).
+
+    **Options:**
+    - neuron: `lif`, `{lif: {tau: 2.0}}`, or another one.
+    - weights: `copied` from the source, or `fresh`.
+    - thresholds: a number, or `data`: the `percentile` of its activations on some inputs.
+    - percentile: see there.
+    """
+
+    def __init__(
+        self,
+        neuron: Activation | Planned,
+        weights: Literal["copied", "fresh"] = "copied",
+        thresholds: Literal["data"] | float | None = None,
+        percentile: float = 99.0,
+    ) -> None:
+        self.neuron, self.weights, self.percentile = neuron, weights, percentile
+        self.thresholds = thresholds
+
+    def __call__(self, material: Material) -> nn.Module:
+        """The twin."""
+        from_data = self.thresholds == "data"
+        thresholds = (material.example if material.trained else 1.0) if from_data else (
+            self.thresholds
+        )  # fmt: skip
+        return spiking_twin(
+            material.source,
+            self.neuron,
+            weights=self.weights,
+            thresholds=thresholds,  # type: ignore[arg-type]
+            percentile=self.percentile,
+            example=material.example,
+            timesteps=material.timesteps,
+        )

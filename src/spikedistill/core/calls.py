@@ -1,22 +1,22 @@
-"""What a recipe means by `call: package.module:factory`."""
+"""What a recipe means by `file:Name`: something of a user's own, or of an installed package."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spikedistill.core.errors import SpikedistillError, suggest
 
 
-def resolve(call: str) -> Callable[..., Any]:
+def resolve(call: str, callable_only: bool = True) -> Any:
     """The function or class that `package.module:factory` names.
 
-    Modules are looked for among the installed packages, then in the current directory, so that a
-    user's own `mynet.py` is found.
+    Modules are looked for among the installed packages, beside the recipe (`look_in`) and in the
+    current directory, so that a user's own `mynet.py` is found.
 
     Raises:
         SpikedistillError: if the text has another form, the module or the name does not exist, or
@@ -41,7 +41,7 @@ def resolve(call: str) -> Callable[..., Any]:
                 f"{suggest(part, public)}"
             )
         found = getattr(found, part)
-    if not callable(found):
+    if callable_only and not callable(found):
         raise SpikedistillError(
             f"{call!r} names a {type(found).__name__}; it must name a function or class to call"
         )
@@ -77,23 +77,27 @@ def make(call: str, options: Mapping[str, Any]) -> Any:
         raise SpikedistillError(f"{call!r} failed: {type(error).__name__}: {error}") from error
 
 
+def look_in(folder: Path | str) -> None:
+    """Look for a user's own files in a folder too, as beside a recipe; it stays for the process."""
+    place = str(Path(folder).expanduser().resolve())
+    if place not in _PLACES:
+        _PLACES.append(place)
+
+
+_PLACES: list[str] = []
+"""Folders that hold users' own files, beside the one in which the command was started."""
+
+
 def _module(name: str, call: str) -> Any:
-    here = str(Path.cwd())
-    if here not in sys.path:  # a console script does not look where it is started
-        sys.path.append(here)
+    places = list(dict.fromkeys([*_PLACES, str(Path.cwd())]))
+    sys.path += [place for place in places if place not in sys.path]
     importlib.invalidate_caches()
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         missing = error.name or name
         if name == missing or name.startswith(f"{missing}."):
-            beside = [path.stem for path in Path(here).glob("*.py")]
-            hint = f"{suggest(missing, beside)}; " if beside else ""
-            raise SpikedistillError(
-                f"{call!r} cannot be found: there is no module {missing!r} in {here} or among the "
-                f"installed packages; {hint}start the command in the folder that holds "
-                f"{missing}.py, or name that folder in PYTHONPATH"
-            ) from error
+            raise SpikedistillError(_nowhere(missing, call, places)) from error
         raise SpikedistillError(
             f"{call!r} cannot be imported: it needs the package {missing!r}, which is not installed"
         ) from error
@@ -101,6 +105,35 @@ def _module(name: str, call: str) -> Any:
         raise SpikedistillError(
             f"{call!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
+    _refuse_another(name, call, places)
+    return module
+
+
+def _nowhere(missing: str, call: str, places: Sequence[str]) -> str:
+    beside = [path.stem for place in places for path in Path(place).glob("*.py")]
+    hint = f"{suggest(missing, beside)}; " if beside else ""
+    return (
+        f"{call!r} cannot be found: there is no module {missing!r} in {' or '.join(places)} or "
+        f"among the installed packages; {hint}put {missing}.py beside the recipe, start the "
+        f"command in the folder that holds it, or name that folder in PYTHONPATH"
+    )
+
+
+def _refuse_another(name: str, call: str, places: Sequence[str]) -> None:
+    """Refuse a file of the user's that is not the one that was imported, for all its name.
+
+    Raises:
+        SpikedistillError: if two files have the name: which is meant cannot be told.
+    """
+    first = name.partition(".")[0]
+    taken = Path(getattr(sys.modules[first], "__file__", None) or "built in")
+    for place in places:
+        for own in (Path(place) / f"{first}.py", Path(place) / first / "__init__.py"):
+            if own.is_file() and own.resolve() != taken.resolve():
+                raise SpikedistillError(
+                    f"{call!r} may mean two modules of one name, {own} and {taken}; give the file "
+                    "another name"
+                )
 
 
 def _where(module: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -37,6 +37,12 @@ class Loss(nn.Module, ABC):
     or, where it follows from the options, an object says so."""
     uses_guide: ClassVar[bool] = True
     """False where the learner is judged by the targets alone."""
+    guide: ClassVar[Literal["any", "spiking", "same shapes"]] = "any"
+    """What guide it needs: any network, one with neurons, or one whose taps have the learner's
+    shapes. Whoever builds it refuses others with a sentence, and contracts are held with such."""
+    draws: ClassVar[bool] = False
+    """Whether it draws random numbers: then `batch.generator` is there, and each step of a phase
+    has its own, a function of seed, epoch and step."""
     needs: Needs
 
     def __init__(self, learner: Spec, guide: Spec | None = None, **options: Any) -> None:
@@ -46,6 +52,11 @@ class Loss(nn.Module, ABC):
             raise ValueError(
                 f"{type(self).__name__} compares the {learner.role} with a guide, and none was "
                 "given; add a role that serves as its guide"
+            )
+        if self.guide == "spiking" and guide is not None and not guide.spiking:
+            raise ValueError(
+                f"{type(self).__name__} compares spikes with spikes, and the {guide.role} has no "
+                "neurons; seat a spiking network there"
             )
         self.needs = Needs()
 

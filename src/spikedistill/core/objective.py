@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from spikedistill.core.loss import Loss
-from spikedistill.core.schedule import Schedule, at
+from spikedistill.core.schedule import Weight, at
 from spikedistill.core.trace import Batch, Trace
 
 
@@ -41,7 +41,7 @@ class Term:
     learner: str = "student"
     guide: str | None = "teacher"
     """None, whatever was given, for a loss that looks at no guide."""
-    weight: float | Schedule = 1.0
+    weight: Weight = 1.0
     detach: bool = True
     """Cut the guide's trace from the graph. False only for papers that let it flow."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from torch import Tensor, fx, nn
 
-from spikedistill.core.clock import Temporal, steps
+from spikedistill.core import tree
+from spikedistill.core.clock import Temporal, check_steps, steps
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.tree import Inputs
 
 
 class _Opaque(fx.Tracer):
@@ -58,35 +60,58 @@ def _spread(network: nn.Module, graph: fx.Graph) -> tuple[Temporal, ...]:
 
 def run_folded(
     network: nn.Module,
-    inputs: Shaped[Tensor, "S B *rest"],
+    inputs: Inputs,
     timesteps: int,
     first: Sequence[Temporal] = (),
-) -> Shaped[Tensor, "T B *outputs"]:
+) -> Inputs:
     """Run a network over time: fold time into the batch, tell the neurons T, unfold the outputs.
 
     Args:
-        network: takes `[N, ...]`, returns `[N, ...]`.
-        inputs: one step for all (`S = 1`) or one per time step (`S = T`).
+        network: takes `[N, ...]`, or several such by keyword; returns `[N, ...]`, or a mapping.
+        inputs: `[S, B, ...]`, one step for all (`S = 1`) or one per time step (`S = T`).
         timesteps: T.
         first: the neurons that repeat their one step of current where the inputs have one step
             for all (see `first_layers`); without them the inputs are repeated.
 
+    Returns:
+        `[T, B, ...]`, or a mapping of such.
+
     Raises:
-        SpikedistillError: if the inputs have neither one step nor T.
+        SpikedistillError: if the inputs have neither one step nor T, a layer cannot be run for T
+            steps, or the network returns anything but tensors of T * B rows.
     """
-    given, size = inputs.shape[:2]
+    check_steps(network, timesteps)
+    leaves = tree.leaves(inputs)
+    size, given = leaves[0].shape[1], max(len(leaf) for leaf in leaves)
     if given not in (1, timesteps):
         raise SpikedistillError(
             f"the inputs have {given} time steps and the network was asked for {timesteps}; encode "
             f"them to 1 or {timesteps} steps"
         )
     first = first if given < timesteps else ()
-    if given < timesteps and not first:
-        inputs = inputs.expand(timesteps, *inputs.shape[1:])
-    folded = _fold(inputs)
+    wanted = 1 if first else timesteps
+    folded = tree.mapped(lambda leaf: _fold(_expanded(leaf, wanted)), inputs)
     with steps(network, timesteps, first):
-        outputs = network(folded)
-    return outputs.unflatten(0, (timesteps, size))
+        outputs = tree.call(network, folded)
+    if not isinstance(outputs, Tensor | Mapping):
+        raise SpikedistillError(
+            f"{type(network).__name__} returns a {type(outputs).__name__}; expected is a tensor "
+            "with one row for each input, or a mapping of tensors"
+        )
+    return tree.mapped(lambda value: _unfold(value, timesteps, size, network), outputs)
+
+
+def _expanded(leaf: Tensor, wanted: int) -> Tensor:
+    return leaf if len(leaf) == wanted else leaf.expand(wanted, *leaf.shape[1:])
+
+
+def _unfold(value: Tensor, timesteps: int, size: int, network: nn.Module) -> Tensor:
+    if not value.ndim or len(value) != timesteps * size:
+        raise SpikedistillError(
+            f"{type(network).__name__} returns {list(value.shape)} for {size} samples at T = "
+            f"{timesteps}; expected are {timesteps * size} rows, one for each sample and step"
+        )
+    return value.unflatten(0, (timesteps, size))
 
 
 def _fold(inputs: Shaped[Tensor, "T B *rest"]) -> Shaped[Tensor, "TB *rest"]:
@@ -118,19 +143,22 @@ class OverTime(nn.Module):
         self.network, self.timesteps = network, timesteps
         self.first = first_layers(network)
 
-    def over_time(
-        self, inputs: Shaped[Tensor, "S B *rest"], timesteps: int | None = None
-    ) -> Float[Tensor, "T B *outputs"]:
+    def over_time(self, inputs: Inputs, timesteps: int | None = None) -> Inputs:
         """Outputs of every step, `[T, B, K]`, from one step of inputs for all or T of them."""
         return run_folded(self.network, inputs, timesteps or self.timesteps, self.first)
 
-    def forward(self, images: Shaped[Tensor, "B *rest"]) -> Float[Tensor, "B *outputs"]:
+    def forward(self, inputs: Inputs | None = None, **named: Tensor) -> Inputs:
         """Logits `[B, K]`: the mean over time of the outputs.
 
         Takes still images `[B, C, H, W]`, or frames `[B, T, C, H, W]`, of which a network of one
-        step sees the mean.
+        step sees the mean; or whatever else the network takes, several inputs by keyword.
         """
-        if images.dim() == 5 and self.timesteps > 1:
-            return self.over_time(images.transpose(0, 1)).mean(0)
-        still = images.mean(1) if images.dim() == 5 else images
-        return self.over_time(still.unsqueeze(0)).mean(0)
+        given = named if inputs is None else inputs
+        answers = self.over_time(tree.mapped(self._over_steps, given))
+        return tree.mapped(lambda value: value.mean(0), answers)
+
+    def _over_steps(self, value: Tensor) -> Tensor:
+        """`[B, ...]` as `[1, B, ...]`; frames as `[T, B, ...]`."""
+        if value.dim() != 5:
+            return value.unsqueeze(0)
+        return value.transpose(0, 1) if self.timesteps > 1 else value.mean(1).unsqueeze(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -38,6 +39,39 @@ class Schedule:
         return self.start + (self.end - self.start) * share
 
 
-def at(weight: float | Schedule, progress: float) -> float:
+@dataclass(frozen=True)
+class Pieces:
+    """Schedules one after the other; between two of them the last value stays.
+
+    Example:
+        >>> up, down = Schedule(0.0, 1.0, until=0.25), Schedule(1.0, 0.0, begin=0.5)
+        >>> weight = Pieces((up, down))
+        >>> [weight(progress) for progress in (0.0, 0.25, 0.4, 0.75, 1.0)]
+        [0.0, 1.0, 1.0, 0.5, 0.0]
+    """
+
+    pieces: tuple[Schedule, ...]
+
+    def __post_init__(self) -> None:
+        for one, other in itertools.pairwise(self.pieces):
+            if one.until > other.begin:
+                raise ValueError(
+                    "the pieces of a schedule follow one another, and one runs until "
+                    f"{one.until} while the next begins at {other.begin}; move one of the two"
+                )
+        if not self.pieces:
+            raise ValueError("a schedule of several pieces needs at least one")
+
+    def __call__(self, progress: float) -> float:
+        """The value at `progress`, a share of the phase in [0, 1]."""
+        begun = [piece for piece in self.pieces if piece.begin <= progress]
+        return (begun[-1] if begun else self.pieces[0])(progress)
+
+
+Weight = float | Schedule | Pieces
+"""A number, or one that changes over a phase."""
+
+
+def at(weight: Weight, progress: float) -> float:
     """The value of a weight that may be a number or a schedule."""
-    return weight(progress) if isinstance(weight, Schedule) else weight
+    return weight(progress) if isinstance(weight, Schedule | Pieces) else weight

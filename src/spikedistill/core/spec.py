@@ -29,6 +29,12 @@ class Spec:
     """Shape of every declared tap, `(T, B, ...)`."""
     network: nn.Module | None = field(default=None, repr=False, compare=False)
     """The network itself, borrowed: a loss may read it and never registers or runs it."""
+    outputs: tuple[int, ...] = ()
+    """Shape of the outputs, `(T, B, ..., K)`."""
+    spiking: bool = False
+    """Whether the network has neurons."""
+    classifier: str | None = None
+    """Path of the layer whose outputs the network returns; None where none does."""
 
     def select(self, *patterns: str) -> tuple[str, ...]:
         """Declared taps that match the shell patterns, in the order of declaration.
@@ -66,6 +72,16 @@ class Spec:
         if len(shape) < 3:
             raise ValueError(f"tap {tap!r} of the {self.role} has no channel axis: {shape}")
         return shape[2]
+
+    def width(self, tap: str) -> int:
+        """Size of the feature axis of one declared tap, whatever its rank.
+
+        C of maps `[T, B, C, H, W]`; D of vectors `[T, B, D]` and of tokens `[T, B, L, D]`.
+        """
+        shape = self.shape(tap)
+        if len(shape) < 3:
+            raise ValueError(f"tap {tap!r} of the {self.role} has no feature axis: {shape}")
+        return shape[2] if len(shape) > 4 else shape[-1]
 
     def grid(self, tap: str) -> tuple[int, ...]:
         """Spatial size of one declared tap, `(H, W)` for `[T, B, C, H, W]`."""

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from spikedistill.core.tree import Inputs, first, mapped
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -24,6 +26,8 @@ class Trace:
     """The values that a loss asked for by tap name."""
     parameters: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     """Weights that a loss asked for by name (an embedding table, a classifier)."""
+    named: Mapping[str, Float[Tensor, "_ B ..."]] = field(default_factory=dict[str, Tensor])
+    """All outputs of a network that returns several; `outputs` is the first of them."""
 
     @property
     def logits(self) -> Float[Tensor, "B ..."]:
@@ -41,6 +45,20 @@ class Trace:
             self.outputs.detach(),
             {name: value.detach() for name, value in self.taps.items()},
             {name: value.detach() for name, value in self.parameters.items()},
+            {name: value.detach() for name, value in self.named.items()},
+        )
+
+    def after(self, steps: int) -> Trace:
+        """The first steps of it; what stands for all steps stays."""
+
+        def cut(value: Tensor) -> Tensor:
+            return value[:steps] if len(value) > 1 else value
+
+        return Trace(
+            self.outputs[:steps],
+            {name: cut(value) for name, value in self.taps.items()},
+            self.parameters,
+            {name: value[:steps] for name, value in self.named.items()},
         )
 
     def __getitem__(self, tap: str) -> Shaped[Tensor, "_ B ..."]:
@@ -59,26 +77,29 @@ class Trace:
 class Batch:
     """One batch of the data as every role and every loss sees it."""
 
-    inputs: Tensor
-    """Raw inputs, `[B, ...]`; `[B, T, ...]` where the data have time of their own."""
+    inputs: Inputs
+    """Raw inputs, `[B, ...]`; `[B, T, ...]` where the data have time of their own; or several by
+    name, all with B first."""
     targets: Tensor | Mapping[str, Tensor]
     """Class indices `[B]` (or `[B, L]`), class probabilities `[B, K]`, or a mapping of several."""
     index: Int[Tensor, "B"] | None = None
     """Position of each sample in its data set."""
     mask: Shaped[Tensor, "B L"] | None = None
     """Which of the L positions of a sequence count; None: all."""
+    generator: torch.Generator | None = None
+    """Where a loss that `draws` takes its random numbers from."""
     progress: float = 0.0
     """Share of the phase's budget that is spent, in [0, 1]: what schedules and annealing read."""
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
         moved: dict[str, Any] = {
-            name: value.to(device, non_blocking=True)
+            name: mapped(lambda one: one.to(device, non_blocking=True), value)
             for name, value in vars(self).items()
-            if isinstance(value, Tensor)
+            if isinstance(value, Tensor | Mapping)
         }
-        if isinstance(self.targets, Mapping):
-            moved["targets"] = {
-                name: value.to(device, non_blocking=True) for name, value in self.targets.items()
-            }
         return replace(self, **moved)
+
+    def __len__(self) -> int:
+        """B."""
+        return len(first(self.inputs))

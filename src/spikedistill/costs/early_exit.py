@@ -105,7 +105,7 @@ def choose(
 def _answers(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Confidence and rightness of the answer after 1, ..., T steps, `[T, N]` each."""
     if not outputs.shape[1]:
-        raise SpikedistillError("an early exit is measured on at least one image; there is none")
+        raise SpikedistillError("an early exit is measured on at least one sample; there is none")
     totals = list(torch.zeros_like(outputs[:1], dtype=torch.float32))
     for step in outputs:
         totals.append(totals[-1] + step.float())

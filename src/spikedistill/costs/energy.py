@@ -10,12 +10,12 @@ can be compared with each other.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.reference import Reference
+from spikedistill.core.row import Row
 from spikedistill.costs.synops import LayerOperations
 
 REFERENCE = Reference(
@@ -83,11 +83,11 @@ def energy_pj(multiplications: float, accumulations: float, preset: Preset = CON
     return multiplications * preset.mac_pj + accumulations * preset.ac_pj
 
 
-def energy_of_row(row: Mapping[str, Any], preset: Preset = CONVENTION) -> float | None:
-    """Picojoules of a network in `result.json`; None where its operations were not counted."""
-    if row.get("multiplications") is None:
+def energy_of_row(row: Row, preset: Preset = CONVENTION) -> float | None:
+    """Picojoules of a network in the table; None where its operations were not counted."""
+    if row.multiplications is None:
         return None
-    return energy_pj(row["multiplications"], row.get("synops") or 0.0, preset)
+    return energy_pj(row.multiplications, row.synops or 0.0, preset)
 
 
 def energy(layers: Iterable[LayerOperations], prices: Preset = CONVENTION) -> float:

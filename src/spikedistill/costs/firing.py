@@ -10,9 +10,10 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from spikedistill.core.clock import Temporal
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.costs._counting import counted
-from spikedistill.neurons import Neuron
+from spikedistill.costs._padding import kept_rows
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,18 @@ class FiringMeter:
         self._spikes: dict[str, Tensor] = {}
         self._steps: dict[str, int] = {}
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self.mask: Tensor | None = None
+        """Which positions `[B, L]` of the batch that is run next count; None: all."""
 
     def __enter__(self) -> Self:
         """Start to count."""
         self._spikes, self._steps = {}, {}
         self._hooks = [
             module.register_forward_hook(
-                lambda _module, _inputs, spikes, path=path: self._count(path, spikes)
+                lambda module, _inputs, spikes, path=path: self._count(path, module, spikes)
             )
             for path, module in self.network.named_modules()
-            if isinstance(module, Neuron)
+            if isinstance(module, Temporal) and module.fires is not None
         ]
         return self
 
@@ -73,7 +76,8 @@ class FiringMeter:
             hook.remove()
         self._hooks = []
 
-    def _count(self, path: str, spikes: Tensor) -> None:
+    def _count(self, path: str, neurons: Temporal, spikes: Tensor) -> None:
+        spikes = _as_spikes(neurons, kept_rows(spikes, self.mask))
         fired = counted(spikes)  # [T * B, ...] -> [...]
         before = self._spikes.get(path)
         if before is not None and before.shape != fired.shape:
@@ -102,6 +106,14 @@ class FiringMeter:
     def mean(self) -> float:
         """Spikes per neuron per step over all neurons of the network."""
         return mean_rate(self.layers())
+
+
+def _as_spikes(neurons: Temporal, values: Tensor) -> Tensor:
+    """How many spikes each value is: itself, where neurons send 0 and 1."""
+    assert neurons.fires is not None
+    if isinstance(neurons.height, Tensor) or neurons.height != 1.0:
+        values = values / neurons.height
+    return values if neurons.fires.binary else values.abs()
 
 
 def mean_rate(layers: Mapping[str, LayerFiring]) -> float:

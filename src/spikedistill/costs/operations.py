@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,9 @@ from torch.nn.modules.conv import (
 )
 
 from spikedistill.core.evaluation import evaluation
+from spikedistill.core.over_time import run_folded
+from spikedistill.core.products import Counts, ProductLayer
+from spikedistill.core.tree import Inputs, first, mapped
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -19,47 +22,53 @@ def parameter_count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-class ProductLayer(nn.Module):
-    """A layer of one's own of which every output sums `weight[0].numel()` products."""
-
-    weight: Tensor
-
-
 def multiplies(module: nn.Module) -> bool:
     """Whether a module is a layer whose multiply-adds are counted."""
     return isinstance(module, _ConvNd | nn.Linear | ProductLayer)
 
 
-def products(layer: nn.Module, x: Tensor, y: Tensor) -> int:
-    """Multiply-adds of one call of a layer that `multiplies`, from `x` to `y`."""
+def stated(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Counts | None:
+    """What a layer itself says that a call computes; None for most layers."""
+    return layer.counts(inputs, output) if isinstance(layer, ProductLayer) else None
+
+
+def products(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> int:
+    """Multiply-adds of one call of a layer that `multiplies`, from `inputs` to `output`."""
+    told = stated(layer, inputs, output)
+    return by_weight(layer, inputs[0], output) if told is None else sum(told)
+
+
+def by_weight(layer: nn.Module, x: Tensor, y: Tensor) -> int:
+    """Multiply-adds of one call from `x` to `y`, as the weight of a layer says."""
     assert isinstance(layer.weight, Tensor)
     positions = x if isinstance(layer, _ConvTransposeNd) else y
     return positions.numel() * layer.weight[0].numel()
 
 
-def macs_per_layer(network: nn.Module, shape: Sequence[int]) -> dict[str, int]:
-    """Multiply-adds of each convolution and linear layer for one image and one time step.
+def macs_per_layer(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[str, int]:
+    """Multiply-adds of each convolution and linear layer for one sample and one time step.
 
-    One dry run on an image of zeros, in evaluation mode; the mode of every module is restored. A
-    layer that is called several times is counted as often. Biases, norms, neurons and pooling are
-    not counted, as in the tables of the literature.
+    One dry run in evaluation mode; the mode of every module is restored. A layer that is called
+    several times is counted as often. Biases, norms, neurons and pooling are not counted, as in
+    the tables of the literature; other layers say themselves what they compute (`ProductLayer`).
 
     Args:
-        network: any network; spiking ones see one time step.
-        shape: `(C, H, W)` of one input.
+        network: any network.
+        inputs: a raw batch of one step, `[B, ...]`, of which the first sample is run.
+        timesteps: T of the dry run, for networks that cannot be run for one step.
 
     Returns:
         Dotted path of the layer -> multiply-adds, in the order in which the layers ran.
 
     Example:
-        >>> macs_per_layer(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1)), (3, 4, 4))
+        >>> macs_per_layer(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1)), torch.zeros(1, 3, 4, 4))
         {'0': 3456}
     """
     counts: dict[str, int] = {}
 
     def count(name: str):
-        def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            counts[name] = counts.get(name, 0) + products(layer, inputs[0], output)
+        def hook(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+            counts[name] = counts.get(name, 0) + products(layer, given, output)
 
         return hook
 
@@ -68,16 +77,21 @@ def macs_per_layer(network: nn.Module, shape: Sequence[int]) -> dict[str, int]:
         for name, layer in network.named_modules()
         if multiplies(layer)
     ]
-    like = next(network.parameters(), torch.empty(0))
+    like = next(network.parameters(), first(inputs))
+
+    def one(value: Tensor) -> Tensor:
+        kind = like.dtype if value.is_floating_point() else value.dtype
+        return value[None, :1].to(like.device, kind)
+
     try:
         with torch.no_grad(), evaluation(network):
-            network(torch.zeros(1, *shape, device=like.device, dtype=like.dtype))
+            run_folded(network, mapped(one, inputs), timesteps)
     finally:
         for hook in hooks:
             hook.remove()
-    return counts
+    return {name: count // timesteps for name, count in counts.items()}
 
 
-def macs(network: nn.Module, shape: Sequence[int]) -> int:
-    """Multiply-adds of the whole network for one image and one time step; see `macs_per_layer`."""
-    return sum(macs_per_layer(network, shape).values())
+def macs(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> int:
+    """Multiply-adds of the whole network for one sample and time step; see `macs_per_layer`."""
+    return sum(macs_per_layer(network, inputs, timesteps).values())

@@ -12,7 +12,6 @@ this costs in picojoules, `costs.energy` says.
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -20,12 +19,12 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from spikedistill.core.clock import temporal_layers
+from spikedistill.core.clock import SPIKES, Alphabet, Temporal, spiking, temporal_layers
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.tree import Inputs, first
 from spikedistill.costs._counting import are_spikes, counted
-from spikedistill.costs.operations import multiplies, products
-from spikedistill.neurons import Neuron
-from spikedistill.neurons.integrate_and_fire import IF
+from spikedistill.costs._padding import kept_rows
+from spikedistill.costs.operations import by_weight, multiplies, stated
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class LayerOperations:
     steps: float
     """How often it is computed per inference: T, or 1 where the stem is computed once."""
     rate: float
-    """R, the share of non-zero inputs."""
+    """R, the share of non-zero inputs; of integers the mean."""
     spiking: bool
     """Whether it only accumulates: all its inputs were 0 or 1, in a network with neurons."""
     binary: float = 1.0
@@ -73,15 +72,21 @@ class LayerOperations:
     """N, outputs of one step."""
     updates: tuple[NeuronUpdates, ...] = ()
     """The neurons for which it is the last layer that runs before them."""
+    told: tuple[float, float] | None = None
+    """Multiply-adds and accumulations of an inference, where the layer itself says them."""
 
     @property
     def accumulations(self) -> float:
         """R T M for spiking inputs, else 0."""
+        if self.told is not None:
+            return self.told[1]
         return self.rate * self.steps * self.macs if self.spiking else 0.0
 
     @property
     def multiplications(self) -> float:
         """T M multiply-adds for real inputs, else 0."""
+        if self.told is not None:
+            return self.told[0]
         return 0.0 if self.spiking else self.steps * self.macs
 
     @property
@@ -110,20 +115,50 @@ class _Tally:
     stem: bool = True
     neurons: list[str] = field(default_factory=list)
 
-    def add(self, macs: int, inputs: Tensor, output: Tensor) -> None:
+    told: list[int] = field(default_factory=lambda: [0, 0])
+    tells: bool = False
+
+    def add(self, macs: int, rows: int, inputs: Tensor, output: Tensor, code: Code) -> None:
         self.calls += 1
         self.macs += macs
-        self.rows += len(output)
+        self.rows += rows
         self.inputs += inputs.numel()
         self.outputs += output.numel()
-        if are_spikes(inputs):
-            self.nonzero += int(counted(inputs).sum())
+        units = code.units(inputs)
+        if units is not None:
+            self.nonzero += units
             self.binary += inputs.numel()
             return
         self.spiking = False
         self.nonzero += int(torch.count_nonzero(inputs))
         self.binary += inputs.numel() - int(torch.count_nonzero(inputs - inputs.square()))
         self.counts = self.counts and torch.equal(inputs, inputs.floor().clamp(min=0))
+
+
+@dataclass(frozen=True)
+class Code:
+    """What the neurons send that ran last: their alphabet and the height of one spike."""
+
+    alphabet: Alphabet = SPIKES
+    height: float | Tensor = 1.0
+
+    def units(self, values: Tensor) -> int | None:
+        """How many spikes the values are; None where they are not of the alphabet.
+
+        Sums of integers are integers, so only spikes or silence are held to their one value.
+        """
+        plain = isinstance(self.height, float) and self.height == 1.0
+        if self.alphabet.binary and plain:
+            return int(counted(values).sum()) if are_spikes(values) else None
+        numbers = values if plain else values / self.height
+        whole = numbers.round()
+        if not torch.allclose(numbers, whole, rtol=0.0, atol=1e-4):
+            return None
+        if self.alphabet.binary and not are_spikes(whole):
+            return None
+        if self.alphabet.low >= 0 and bool((whole < 0).any()):
+            return None
+        return int(whole.abs().double().sum())
 
 
 @dataclass
@@ -159,7 +194,10 @@ class SynopsMeter:
         self._samples, self._passes = 0, 0
         self._last: str | None = None
         self._fired = False
-        self._spikes = bool(temporal_layers(network))
+        self._code = Code()
+        self._spikes = spiking(network)
+        self.mask: Tensor | None = None
+        """Which positions `[B, L]` of the batch that is run next count; None: all."""
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
 
     def __enter__(self) -> Self:
@@ -171,7 +209,7 @@ class SynopsMeter:
             count = None
             if multiplies(module):
                 count = self._count
-            elif isinstance(module, Neuron):
+            elif isinstance(module, Temporal) and module.fires is not None:
                 count = self._count_updates
             if count is not None:
                 hook = functools.partial(count, path)
@@ -192,16 +230,24 @@ class SynopsMeter:
 
     def _start(self, network: nn.Module, inputs: object) -> None:
         self._passes += 1
-        self._last, self._fired = None, False
+        self._last, self._fired, self._code = None, False, Code()
 
     def _count(
         self, path: str, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
     ) -> None:
         if path not in self._tallies:
-            assert isinstance(layer.weight, Tensor)
-            self._tallies[path] = _Tally(layer.weight.numel())
+            weight = getattr(layer, "weight", None)
+            self._tallies[path] = _Tally(weight.numel() if isinstance(weight, Tensor) else 0)
         tally = self._tallies[path]
-        tally.add(products(layer, inputs[0], output), inputs[0], output)
+        axis = 2 if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d) else 1
+        x, y = (kept_rows(value, self.mask, axis) for value in (inputs[0], output))
+        told = stated(layer, inputs, output)
+        if told is not None:
+            tally.tells = True
+            tally.told[0] += told.products
+            tally.told[1] += told.accumulations
+        made = by_weight(layer, x, y) if told is None else sum(told)
+        tally.add(made, len(output), x, y, self._code)
         tally.stem = tally.stem and not self._fired
         self._last = path
         self._fired = self._fired or not self._spikes
@@ -213,13 +259,15 @@ class SynopsMeter:
             if self._last is not None:
                 self._tallies[self._last].neurons.append(path)
         seen = self._neurons[path]
+        assert isinstance(neuron, Temporal) and neuron.fires is not None
+        self._code = Code(neuron.fires, neuron.height)
         seen.rows += len(spikes)
-        seen.updates += spikes.numel()
+        seen.updates += kept_rows(spikes, self.mask).numel()
 
-    def _count_samples(self, network: nn.Module, inputs: object, output: Tensor) -> None:
+    def _count_samples(self, network: nn.Module, inputs: object, output: Inputs) -> None:
         layers = temporal_layers(network)
         # outputs are [T * B, ...] also where the stem ran on [B, ...]
-        self._samples += len(output) // (layers[0].timesteps if layers else self.timesteps)
+        self._samples += len(first(output)) // (layers[0].timesteps if layers else self.timesteps)
 
     def layers(self) -> list[LayerOperations]:
         """One row for each layer that ran, in order of execution.
@@ -252,6 +300,9 @@ class SynopsMeter:
                 inputs=tally.inputs / tally.rows,
                 outputs=tally.outputs / tally.rows,
                 updates=tuple(self._updates(name) for name in after[path]),
+                told=(tally.told[0] / self._samples, tally.told[1] / self._samples)
+                if tally.tells
+                else None,
             )
             for path, tally in self._tallies.items()
         ]
@@ -272,6 +323,5 @@ class SynopsMeter:
 
 
 def _leaks(neuron: nn.Module) -> bool:
-    """Whether its potential decays: all but IF, and LIF that keeps everything."""
-    tau = getattr(neuron, "tau", None)
-    return not (isinstance(neuron, IF) or (isinstance(tau, float) and math.isinf(tau)))
+    """Whether an update multiplies: a neuron says so, as IF and LIF that keeps everything do."""
+    return bool(getattr(neuron, "leaks", True))

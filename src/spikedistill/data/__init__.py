@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from spikedistill.data._augment import Augment as Augment
 from spikedistill.data._augment import augmentation as augmentation
+from spikedistill.data._collate import Collate as Collate
+from spikedistill.data._collate import collate_images as collate_images
+from spikedistill.data._collate import collate_sequences as collate_sequences
+from spikedistill.data._collate import collate_tensors as collate_tensors
 from spikedistill.data._dataset import DataSet as DataSet
 from spikedistill.data._dataset import Samples as Samples
 from spikedistill.data._dataset import Split as Split
@@ -24,6 +28,5 @@ from spikedistill.data._known import sizes as sizes
 from spikedistill.data._label_noise import check_label_noise as check_label_noise
 from spikedistill.data._loader import Loader as Loader
 from spikedistill.data._random import seeded as seeded
+from spikedistill.data._registry import DATA as DATA
 from spikedistill.data._registry import data_set as data_set
-from spikedistill.data._registry import find as find
-from spikedistill.data._registry import names as names

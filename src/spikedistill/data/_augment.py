@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, Shaped
+from pydantic import Field
 from torch import Tensor
 
 from spikedistill.core.errors import SpikedistillError, suggest
@@ -70,31 +71,50 @@ class Augment:
     """Crop, flip, roll, AutoAugment, TrivialAugment, Cutout and Mixup, in this order.
 
     What is None is left out. All frames of a sample of event data are changed alike.
-
-    Options:
-        crop: black pixels added on every side before the random cut (4 for CIFAR).
-        flip: whether half of the images are mirrored.
-        roll: most pixels by which an image is shifted along each axis, with wrap-around (5 for
-            CIFAR10-DVS).
-        autoaugment: the policy, or None; not for event data.
-        trivialaugment: the policy for event data, or None.
-        cutout: side of the squares, in pixels (DeVries and Taylor, 2017: 16 for CIFAR-10).
-        holes: how many squares.
-        mixup: alpha of the Beta distribution (Zhang et al., ICLR 2018), one draw per image.
-        classes: K, which Mixup needs.
-        fill: colour of the squares, per channel; None: black.
     """
 
-    crop: int | None = None
-    flip: bool = False
-    roll: int | None = None
-    autoaugment: AutoAugment | None = None
-    trivialaugment: SNNTrivialAugment | None = None
-    cutout: int | None = None
+    crop: Annotated[
+        int | None,
+        Field(
+            description="black pixels added on every side before a cut of the old size (4 for "
+            "CIFAR)"
+        ),
+    ] = None
+    flip: Annotated[bool, Field(description="true: half of the images are mirrored")] = False
+    roll: Annotated[
+        int | None,
+        Field(
+            description="most pixels by which an image is shifted along each axis, with "
+            "wrap-around (event data; 5 for CIFAR10-DVS)"
+        ),
+    ] = None
+    autoaugment: Annotated[
+        AutoAugment | None,
+        Field(description="`cifar10`, the policy of that paper; not for event data"),
+    ] = None
+    trivialaugment: Annotated[
+        SNNTrivialAugment | None, Field(description="`snn`, the policy for event data")
+    ] = None
+    cutout: Annotated[
+        int | None,
+        Field(
+            description="side of a square that is blanked, in pixels, or `{length: 16, holes: 1}` "
+            "(DeVries and Taylor, 2017)"
+        ),
+    ] = None
     holes: int = 1
-    mixup: float | None = None
+    """Squares that are blanked."""
+    mixup: Annotated[
+        float | None,
+        Field(
+            description="alpha of the Beta distribution, one draw per image (Zhang et al., ICLR "
+            "2018)"
+        ),
+    ] = None
     classes: int | None = None
+    """K, which Mixup needs."""
     fill: tuple[float, ...] | None = None
+    """Colour of the squares, per channel; None: black."""
 
     def __call__(
         self, images: Shaped[Tensor, "B *rest"], targets: Tensor, generator: torch.Generator

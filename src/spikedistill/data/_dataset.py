@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.data._images import as_image
+from spikedistill.core.trace import Batch
+from spikedistill.data._collate import Collate, check_batch, collate_images
 from spikedistill.data._random import seeded
 
 
@@ -42,13 +43,15 @@ class Source:
     name: str
     train: Samples
     test: Samples | None
-    classes: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    classes: tuple[str, ...] = ()
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
     valid: Samples | None = None
     """None: it has no validation split, which is then carved from `train`."""
     hashes: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    task: str = "image_classification"
+    collate: Collate | None = None
 
 
 @dataclass(frozen=True)
@@ -61,32 +64,38 @@ class DataSet:
     """What decisions are made on; carved from the official training split by seed."""
     test: Samples
     """What is reported; the official test split where there is one."""
-    classes: tuple[str, ...]
-    mean: tuple[float, ...]
-    """Per channel, of pixels in [0, 1]."""
-    std: tuple[float, ...]
+    classes: tuple[str, ...] = ()
+    """Their names; empty where targets are no classes."""
+    mean: tuple[float, ...] | None = None
+    """Per channel, of inputs in [0, 1]; None: networks get the inputs as they are."""
+    std: tuple[float, ...] | None = None
     hashes: dict[str, str] = field(default_factory=dict)
     """File name to `md5:...`: which bytes these are."""
     notes: tuple[str, ...] = ()
     """Sentences to show once."""
+    task: str = "image_classification"
+    """The task that it is for: one of `tasks/`, or `file:TASK` of a user's own."""
+    collate: Collate | None = None
+    """Samples to a batch; None: as the task does it."""
 
     @property
-    def sample_shape(self) -> tuple[int, ...]:
-        """C, H, W of one image; T, C, H, W of one sample that has time of its own."""
+    def how(self) -> Collate:
+        """Samples to a batch."""
+        return self.collate or collate_images
+
+    def example(self, size: int = 1) -> Batch:
+        """The first samples of the training split as a batch; fewer where there are fewer."""
         if isinstance(self.train, Split):
-            return tuple(self.train.images.shape[1:])
-        return tuple(as_image(self.train[0][0]).shape)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """C, H, W of what a network sees at one step."""
-        return self.sample_shape[-3:]
+            pixels = self.train.images[:size].float() / 255
+            return Batch(pixels, self.train.labels[:size])
+        most = min(size, length(self.train))
+        return check_batch(self.how([self.train[index] for index in range(most)]))
 
     @property
     def frames(self) -> int | None:
-        """T, where a sample is frames `[T, C, H, W]`; None for images."""
-        shape = self.sample_shape
-        return shape[0] if len(shape) == 4 else None
+        """T, where a sample is frames `[T, C, H, W]`; None for all else."""
+        inputs = self.example().inputs
+        return inputs.shape[1] if isinstance(inputs, Tensor) and inputs.ndim == 5 else None
 
 
 def labels_of(samples: Samples) -> Tensor | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -9,19 +11,39 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.tree import Inputs, mapped
 
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Inputs in [0, 1] `[B, ...]` to `[1 or T, B, ...]`."""
+    """Inputs `[B, ...]` to `[1 or T, B, ...]`: those in [0, 1] as it codes them.
+
+    What is no floating-point number (tokens, masks) stays as it is, given once.
+    """
 
     def __call__(
-        self, inputs: Tensor, timesteps: int, generator: torch.Generator | None = None
-    ) -> Tensor:
+        self, inputs: Inputs, timesteps: int, generator: torch.Generator | None = None
+    ) -> Inputs:
         """The input of each of `timesteps` steps; a leading 1 means the same at every step."""
         ...
 
 
+def _leaf_by_leaf(encode: Callable[..., Tensor]) -> Encoder:
+    """An encoder of one tensor as one of inputs of any form."""
+
+    @functools.wraps(encode)
+    def encoded(inputs: Inputs, timesteps: int, generator: torch.Generator | None = None) -> Inputs:
+        def one(value: Tensor) -> Tensor:
+            if isinstance(inputs, Mapping) and not value.is_floating_point():
+                return value.unsqueeze(0)
+            return encode(value, timesteps, generator)
+
+        return mapped(one, inputs)
+
+    return encoded
+
+
+@_leaf_by_leaf
 def direct(
     inputs: Shaped[Tensor, "B *rest"], timesteps: int, generator: torch.Generator | None = None
 ) -> Shaped[Tensor, "1 B *rest"]:
@@ -36,6 +58,7 @@ def direct(
     return inputs.unsqueeze(0)
 
 
+@_leaf_by_leaf
 def rate(
     inputs: Float[Tensor, "B *rest"], timesteps: int, generator: torch.Generator | None = None
 ) -> Float[Tensor, "T B *rest"]:
@@ -45,6 +68,7 @@ def rate(
     return (drawn.to(inputs.device) < inputs).to(inputs.dtype)
 
 
+@_leaf_by_leaf
 def latency(
     inputs: Float[Tensor, "B *rest"], timesteps: int, generator: torch.Generator | None = None
 ) -> Float[Tensor, "T B *rest"]:
@@ -55,6 +79,7 @@ def latency(
     return spikes.to(inputs.dtype)
 
 
+@_leaf_by_leaf
 def frames(
     inputs: Float[Tensor, "B ..."], timesteps: int, generator: torch.Generator | None = None
 ) -> Float[Tensor, "_ B C H W"]:

@@ -12,7 +12,8 @@ from torch.utils.data import Dataset
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.data._dataset import DataSet, Split, count
-from spikedistill.data._registry import SHARE, _check_count
+from spikedistill.data._published import Published
+from spikedistill.data._registry import DATA, SHARE, check_count
 
 
 @dataclass(frozen=True)
@@ -22,34 +23,6 @@ class Sizes:
     train: int
     valid: int
     test: int
-
-
-@dataclass(frozen=True)
-class Published:
-    """Classes, shape and official splits of a data set, as its authors publish it."""
-
-    classes: int
-    shape: tuple[int, int, int]
-    """C, H, W."""
-    train: int
-    test: int
-    timesteps: int | None = None
-    """T, for recordings of event cameras, where their options do not say another."""
-
-
-PUBLISHED = {
-    "cifar10": Published(10, (3, 32, 32), 50_000, 10_000),
-    "cifar100": Published(100, (3, 32, 32), 50_000, 10_000),
-    "mnist": Published(10, (1, 28, 28), 60_000, 10_000),
-    "fashion-mnist": Published(10, (1, 28, 28), 60_000, 10_000),
-    # not N-MNIST: small parts of it are in use, so the files are counted
-    "cifar10dvs": Published(10, (2, 128, 128), 9_000, 1_000, timesteps=10),
-    "dvsgesture": Published(11, (2, 128, 128), 1_176, 288, timesteps=16),
-}
-FOLDERS = {"imagenet": Published(1000, (3, 224, 224), 1_281_167, 50_000)}
-"""Folders of images (`imagefolder`) by their option `published`; images are brought to `size`."""
-COARSE = 20
-"""Classes of CIFAR-100 with `labels: coarse`."""
 
 
 class Empty(Dataset[tuple[Tensor, int]]):
@@ -73,8 +46,8 @@ def known(name: str, options: Mapping[str, Any] | None = None) -> Published | No
         (3, 128, 128)
     """
     options = options or {}
-    facts = FOLDERS if name == "imagefolder" else PUBLISHED
-    found = facts.get(options.get("published") or "" if name == "imagefolder" else name)
+    told = getattr(DATA.module(name), "published", None)
+    found = None if told is None else told(options)
     if found is None or not isinstance(options.get("size"), int):
         return found
     return replace(found, shape=(found.shape[0], options["size"], options["size"]))
@@ -90,7 +63,6 @@ def blank(name: str, rows: int, options: Mapping[str, Any] | None = None) -> Dat
     facts = known(name, options)
     if facts is None:
         return None
-    classes = COARSE if options.get("labels") == "coarse" else facts.classes
     timesteps = options.get("timesteps") or facts.timesteps
 
     def split(size: int) -> Split | Empty:
@@ -105,7 +77,7 @@ def blank(name: str, rows: int, options: Mapping[str, Any] | None = None) -> Dat
         split(rows),
         split(0),
         split(0),
-        tuple(map(str, range(classes))),
+        tuple(map(str, range(facts.classes))),
         mean=(0.0,) * channels,
         std=(1.0,) * channels,
     )
@@ -130,10 +102,10 @@ def sizes(
     if whole:
         total, tested = total + tested, count(SHARE, total + tested)
     share = SHARE if valid is None else valid
-    _check_count("valid", share, total, at_least=0)
+    check_count("valid", share, total, at_least=0)
     held = count(share, total)
     train = total - held - whole * tested
     if train_limit is not None:
-        _check_count("train_limit", train_limit, train, at_least=1)
+        check_count("train_limit", train_limit, train, at_least=1)
         train = train_limit
     return Sizes(train, held, tested)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,8 +14,9 @@ from torch.utils.data import DataLoader
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.memory import available
 from spikedistill.core.trace import Batch
+from spikedistill.core.tree import mapped
+from spikedistill.data._collate import Collate, check_batch, collate_images
 from spikedistill.data._dataset import Samples, Split, length
-from spikedistill.data._images import as_image
 from spikedistill.data._random import seeded
 
 Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
@@ -50,6 +53,7 @@ class Loader:
         world: int = 1,
         workers: int = 0,
         device: torch.device | str | None = None,
+        collate: Collate = collate_images,
     ):
         """A loader.
 
@@ -64,6 +68,7 @@ class Loader:
             world: how many processes there are.
             workers: processes that load a torch `Dataset`; images in memory need none.
             device: where images in memory are kept, gathered and augmented (`keep_on`).
+            collate: samples of a torch `Dataset` to a batch; default for (image, target).
 
         Raises:
             SpikedistillError: if there is not a single batch.
@@ -81,6 +86,7 @@ class Loader:
         self.rank = rank
         self.world = world
         self.workers = workers
+        self.collate = collate
         self.samples = length(split)
         self.global_batch = batch_size * world
         """Samples per step of all processes together."""
@@ -125,6 +131,12 @@ class Loader:
         self.device = device
         return True
 
+    def of(self, samples: Samples) -> Loader:
+        """The same way of loading for other samples: unshuffled, not augmented, one process."""
+        return Loader(
+            samples, self.batch_size, self.seed, workers=self.workers, collate=self.collate
+        )
+
     def __len__(self) -> int:
         """Steps per epoch of this process."""
         return self._steps
@@ -132,26 +144,27 @@ class Loader:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on; nothing before is loaded.
 
-        Inputs are float32: images `[B, C, H, W]` in [0, 1] and in channels_last memory, or event
-        frames `[B, T, 2, H, W]`. `index` is the position of each sample in the split.
+        Images are float32 `[B, C, H, W]` in [0, 1] and in channels_last memory, event frames
+        `[B, T, 2, H, W]`. `index` is the position of each sample in the split.
         """
         indices = self._indices(epoch)[start:]
-        inputs = (
+        batches = (
             (_gather(self.split, index) for index in indices)
             if isinstance(self.split, Split)
             else self._load(indices, epoch)
         )
-        for step, index, (images, targets) in zip(
-            range(start, len(self)), indices, inputs, strict=True
-        ):
+        for step, index, batch in zip(range(start, len(self)), indices, batches, strict=True):
             if self.augment is not None:
-                if self.augmented_on is not None:
-                    images, targets = images.to(self.augmented_on), targets.to(self.augmented_on)
-                generator = seeded("augment", self.seed, epoch, step, self.rank)
-                images, targets = self.augment(images, targets, generator)
-            if images.ndim == 4:
-                images = images.contiguous(memory_format=torch.channels_last)
-            yield Batch(images, targets, index)
+                batch = self._augmented(batch, epoch, step)
+            yield replace(batch, inputs=mapped(_channels_last, batch.inputs), index=index)
+
+    def _augmented(self, batch: Batch, epoch: int, step: int) -> Batch:
+        if self.augmented_on is not None:
+            batch = batch.to(self.augmented_on)
+        assert self.augment is not None
+        generator = seeded("augment", self.seed, epoch, step, self.rank)
+        inputs, targets = self.augment(batch.inputs, batch.targets, generator)  # type: ignore[arg-type]
+        return replace(batch, inputs=inputs, targets=targets)
 
     def _indices(self, epoch: int) -> list[Tensor]:
         """What this process sees at each step of an epoch."""
@@ -162,13 +175,13 @@ class Loader:
         own = (batch.tensor_split(self.world)[self.rank] for batch in batches)
         return [index for index in own if len(index)]
 
-    def _load(self, indices: list[Tensor], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _load(self, indices: list[Tensor], epoch: int) -> Iterator[Batch]:
         # Without a generator a DataLoader draws a seed for its workers from the global state.
         batches = DataLoader(
             self.split,  # type: ignore[arg-type]
             batch_sampler=[index.tolist() for index in indices],
             num_workers=self.workers,
-            collate_fn=_collate,
+            collate_fn=functools.partial(_collated, self.collate),
             generator=seeded("workers", self.seed, epoch),
         )
         try:
@@ -179,18 +192,15 @@ class Loader:
             raise SpikedistillError(sentence) from None
 
 
-def _gather(split: Split, index: Tensor) -> tuple[Tensor, Tensor]:
-    images = split.images[index].to(torch.float32, memory_format=torch.channels_last)
-    return images.div_(255), split.labels[index]
+def _gather(split: Split, index: Tensor) -> Batch:
+    gathered = split.images[index].to(torch.float32, memory_format=torch.channels_last)
+    return Batch(gathered.div_(255), split.labels[index])
 
 
-def _collate(samples: list[tuple[Any, Any]]) -> tuple[Tensor, Tensor]:
-    images = [as_image(sample[0]) for sample in samples]
-    shapes = {tuple(image.shape) for image in images}
-    if len(shapes) > 1:
-        raise SpikedistillError(
-            f"images of one batch have different shapes, {' and '.join(map(str, sorted(shapes)))}: "
-            f"bring them to one size in the data set"
-        )
-    targets = torch.stack([torch.as_tensor(sample[1]) for sample in samples])
-    return torch.stack(images), targets if targets.is_floating_point() else targets.long()
+def _channels_last(value: Tensor) -> Tensor:
+    """Images as convolutions take them soonest."""
+    return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+
+
+def _collated(collate: Collate, samples: Sequence[Any]) -> Batch:
+    return check_batch(collate(samples))

@@ -25,14 +25,17 @@ from spikedistill.data._images import as_image
 PROBES = 512
 """How many images the channel statistics are taken from."""
 _PARTS: tuple[str, ...] = ("train", "valid", "test")
+_FACTS = ("classes", "mean", "std", "task", "collate")
+IMAGES, VECTORS = "image_classification", "vector_classification"
 
 
 def own_data(call: str, options: Mapping[str, Any], seed: int) -> Source | DataSet:
     """What the factory `package.module:name` returns, called with `options`.
 
-    It may return a torch `Dataset` of (image, label), a tuple (train, test) or (train, valid,
-    test) of them, a mapping with these keys (and, if it likes, `classes`, `mean`, `std`), or a
-    finished `DataSet`.
+    It may return a torch `Dataset` of (inputs, target), a tuple (train, test) or (train, valid,
+    test) of them, a mapping with these keys (and, if it likes, `classes`, `mean`, `std`, `task`,
+    `collate`), or a finished `DataSet`. Where no task is named, it is seen from the first sample:
+    images `[C, H, W]` or frames, else vectors `[D]` and signals `[C, L]` of one length.
 
     Raises:
         SpikedistillError: if the factory cannot be found or called, or returns something else.
@@ -42,11 +45,13 @@ def own_data(call: str, options: Mapping[str, Any], seed: int) -> Source | DataS
         return made
     parts = _parts(call, made)
     splits = {name: parts[name] for name in _PARTS if parts.get(name) is not None}
-    for name, split in splits.items():
-        _check(call, name, split)
     train = parts["train"]
+    task = parts.get("task") or _task(call, train, parts.get("collate"))
+    pictures = task == IMAGES and parts.get("collate") is None
+    for name, split in splits.items():
+        _check(call, name, split, pictures)
     classes = _classes(train, parts.get("classes"))
-    mean, std = _statistics(train, parts, seed)
+    mean, std = _statistics(train, parts, seed, pictures)
     return Source(
         call,
         train,
@@ -56,17 +61,46 @@ def own_data(call: str, options: Mapping[str, Any], seed: int) -> Source | DataS
         std,
         parts.get("valid"),
         hashes={name: _fingerprint(split) for name, split in splits.items()},
-        notes=_notes(call, train, "test" in splits),
+        notes=_notes(call, train, "test" in splits, pictures),
+        task=task,
+        collate=parts.get("collate"),
     )
 
 
-def _check(call: str, name: str, split: Samples) -> None:
-    """Refuse a split whose first sample is no (image, label)."""
+def _task(call: str, train: Samples, collate: Any) -> str:
+    """The task of data that name none.
+
+    Raises:
+        SpikedistillError: if the first sample does not tell.
+    """
+    if isinstance(train, Split) or not length(train):
+        return IMAGES
+    sample = train[0]
+    pair = isinstance(sample, tuple | list) and bool(sample)
+    inputs = sample[0] if pair else sample
+    if (pair and isinstance(inputs, Mapping)) or collate is not None:
+        raise SpikedistillError(
+            f"data {call} has inputs of several names, or makes its own batches, and names no "
+            "task; return a mapping with `task` too, as {'train': ..., 'task': "
+            "'sequence_classification'} (`spikedistill list tasks`)"
+        )
+    shape = getattr(inputs, "shape", None)
+    return VECTORS if shape is not None and len(shape) in (1, 2) and _floats(inputs) else IMAGES
+
+
+def _floats(inputs: Any) -> bool:
+    return isinstance(inputs, torch.Tensor) and inputs.is_floating_point()
+
+
+def _check(call: str, name: str, split: Samples, pictures: bool) -> None:
+    """Refuse a split whose first sample is no (image, label), or no (inputs, target)."""
     if not length(split):
         raise SpikedistillError(f"data {call} returned 0 samples as {name}, and some are needed")
     if isinstance(split, Split):
         return
     sample = split[0]
+    if not pictures:
+        return
     where = f"the first sample of {name} of data {call}"
     if not isinstance(sample, tuple | list) or len(sample) < 2:
         raise SpikedistillError(
@@ -105,14 +139,14 @@ def _fingerprint(split: Samples) -> str:
     return f"md5:{digest.hexdigest()}"
 
 
-def _notes(call: str, train: Samples, tested: bool) -> tuple[str, ...]:
+def _notes(call: str, train: Samples, tested: bool, pictures: bool) -> tuple[str, ...]:
     notes: list[str] = []
     if not tested:
         notes.append(
             f"data {call} has no test split: a tenth of its {length(train):,} samples is held out "
             "as one; return (train, test) to test on data of your own."
         )
-    if not isinstance(train, Split):
+    if not isinstance(train, Split) and pictures:
         image = as_image(train[0][0])
         if image.dim() == 3 and float(image.max()) > 16:
             notes.append(
@@ -131,11 +165,11 @@ def _parts(call: str, made: Any) -> dict[str, Any]:
         parts = dict(zip(names, made, strict=True))
     else:
         parts = {"train": made}
-    unknown = sorted(set(parts) - {*_PARTS, "classes", "mean", "std"})
+    unknown = sorted(set(parts) - {*_PARTS, *_FACTS})
     if unknown or "train" not in parts:
         raise SpikedistillError(
             f"data {call} returned a mapping with {sorted(parts)}; expected are train, and if "
-            f"there are any valid, test, classes, mean, std"
+            f"there are any valid, test, {', '.join(_FACTS)}"
         )
     for name in _PARTS:
         part = parts.get(name)
@@ -156,7 +190,14 @@ def _classes(train: Samples, given: Sequence[str] | int | None) -> tuple[str, ..
     labels = labels_of(train)
     if labels is None:
         assert not isinstance(train, Split)  # a Split knows its labels
-        first = torch.as_tensor(train[0][1])
+        try:
+            first = torch.as_tensor(train[0][1])
+        except (TypeError, ValueError, RuntimeError, KeyError, IndexError):
+            return ()
+        if first.dim() > 1 or (first.dim() == 1 and not first.is_floating_point()):
+            return ()
+        if first.is_floating_point() and not first.dim():
+            return ()
         if first.dim() == 1:
             return tuple(map(str, range(len(first))))
         labels = torch.tensor([int(train[i][1]) for i in range(length(train))])
@@ -164,13 +205,15 @@ def _classes(train: Samples, given: Sequence[str] | int | None) -> tuple[str, ..
 
 
 def _statistics(
-    train: Samples, parts: Mapping[str, Any], seed: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    train: Samples, parts: Mapping[str, Any], seed: int, pictures: bool
+) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
     """Mean and standard deviation per channel: given, or of some training images."""
     mean = parts.get("mean", getattr(train, "mean", None))
     std = parts.get("std", getattr(train, "std", None))
     if isinstance(mean, Sequence) and isinstance(std, Sequence):
         return tuple(map(float, mean)), tuple(map(float, std))
+    if not pictures:
+        return None, None
     probes = stratified_order(length(train), None, seed)[:PROBES].tolist()
     if isinstance(train, Split):
         images = train.images[probes].float() / 255

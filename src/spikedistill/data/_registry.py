@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from spikedistill.core.catalogue import Catalogue
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.data._dataset import DataSet, Samples, Source, carve, labels_of, length
 from spikedistill.data._files import data_root
 from spikedistill.data._label_noise import check_label_noise, noisy
 from spikedistill.data._own import own_data
 
+DATA = Catalogue(
+    __package__ or "",
+    "data set",
+    lambda value: inspect.isfunction(value) and value.__name__ == "load",
+    "a function that returns a torch Dataset, several, or a DataSet",
+    accepts=callable,
+    dashes=True,
+)
+"""All data sets by name: the `load` of each file.
+
+Example:
+    >>> DATA.names()  # doctest: +NORMALIZE_WHITESPACE
+    ('cifar10', 'cifar100', 'cifar10dvs', 'digits', 'dvsgesture', 'fashion-mnist',
+     'imagefolder', 'mnist', 'nmnist')
+"""
 SHARE = 0.1
 """Held out for validation (and, where there is none, for test) unless something else is asked."""
-
-
-def names() -> tuple[str, ...]:
-    """The data sets that are known by name: the public files of this package.
-
-    Example:
-        >>> names()  # doctest: +NORMALIZE_WHITESPACE
-        ('cifar10', 'cifar100', 'cifar10dvs', 'digits', 'dvsgesture', 'fashion-mnist',
-         'imagefolder', 'mnist', 'nmnist')
-    """
-    found = pkgutil.iter_modules([str(Path(__file__).parent)])
-    return tuple(
-        sorted(file.name.replace("_", "-") for file in found if not file.name.startswith("_"))
-    )
 
 
 def data_set(
@@ -47,8 +46,8 @@ def data_set(
     """A data set with its training, validation and test splits.
 
     Args:
-        name_or_call: one of `names()`, or `{call: package.module:factory, ...}`, whose other
-            entries go to the factory.
+        name_or_call: one of `DATA.names()`, `file:function` of a user's own, or `{call:
+            file:function, ...}`, whose other entries go to the function.
         data_dir: the folder of the data sets; None: `SPIKEDISTILL_DATA`, else `./data`.
         seed: fixes which training samples are held out.
         valid: how many are held out for validation, a count (int) or a share (float), stratified
@@ -64,40 +63,31 @@ def data_set(
             damaged, or a number is outside its range.
     """
     check_label_noise(label_noise)
+    if isinstance(name_or_call, str) and ":" in name_or_call:
+        name_or_call = {"call": name_or_call}
     if isinstance(name_or_call, str):
         source = _load(name_or_call, data_root(data_dir), options)
     else:
         entries = dict(name_or_call) | options
         if not isinstance(entries.get("call"), str):
             raise SpikedistillError(
-                f"data {entries} names no function; expected is a name ({', '.join(names())}) or "
-                f"call: package.module:factory"
+                f"data {entries} names no function; expected is a name "
+                f"({', '.join(DATA.names())}) or call: package.module:factory"
             )
         source = own_data(entries.pop("call"), entries, seed)
     ready = source if isinstance(source, DataSet) else _divided(source, seed, valid)
     if train_limit is not None:
-        _check_count("train_limit", train_limit, length(ready.train), at_least=1)
+        check_count("train_limit", train_limit, length(ready.train), at_least=1)
         limited, _ = carve(ready.train, [train_limit], seed)
         ready = dataclasses.replace(ready, train=limited)
     _check_labels(ready)
     return noisy(ready, label_noise, seed)
 
 
-def find(name: str) -> ModuleType:
-    """The file of a data set by its public name; it has a `load`.
-
-    Raises:
-        SpikedistillError: if there is no such data set; the message names the closest one.
-    """
-    if name not in names():
-        raise SpikedistillError(f"there is no data set {name!r}; {suggest(name, names())}")
-    return importlib.import_module(f"spikedistill.data.{name.replace('-', '_')}")
-
-
 def _load(name: str, root: Path, options: Mapping[str, Any]) -> Source:
-    module = find(name)
-    parameters = list(inspect.signature(module.load).parameters)[1:]
-    hints = get_type_hints(module.load)
+    load = DATA.find(name)
+    parameters = list(inspect.signature(load).parameters)[1:]
+    hints = get_type_hints(load)
     for key, value in options.items():
         if key not in parameters:
             raise SpikedistillError(
@@ -108,7 +98,7 @@ def _load(name: str, root: Path, options: Mapping[str, Any]) -> Source:
             raise SpikedistillError(
                 f"data set {name}: {key} cannot be {value!r}; {suggest(str(value), known)}"
             )
-    return module.load(root, **options)
+    return load(root, **options)
 
 
 def _divided(source: Source, seed: int, valid: int | float | None) -> DataSet:
@@ -126,7 +116,7 @@ def _divided(source: Source, seed: int, valid: int | float | None) -> DataSet:
     }
     total = length(source.train)
     for name, size in lacking.items():
-        _check_count(name, size, total, at_least=0)
+        check_count(name, size, total, at_least=0)
     *carved, train = carve(source.train, list(lacking.values()), seed)
     splits |= dict(zip(lacking, carved, strict=True))
     if not length(train):
@@ -144,10 +134,17 @@ def _divided(source: Source, seed: int, valid: int | float | None) -> DataSet:
         source.std,
         source.hashes,
         source.notes,
+        source.task,
+        source.collate,
     )
 
 
-def _check_count(name: str, size: int | float, total: int, at_least: int) -> None:
+def check_count(name: str, size: int | float, total: int, at_least: int) -> None:
+    """Refuse a number of samples that cannot be had.
+
+    Raises:
+        SpikedistillError: if it is no count, no share, or outside its range.
+    """
     whole = isinstance(size, int) and not isinstance(size, bool)
     share = isinstance(size, float) and 0 <= size < 1
     if not (share and name != "train_limit") and not (whole and at_least <= size <= total):
@@ -164,6 +161,8 @@ def _check_labels(data: DataSet) -> None:
         if labels is None or not len(labels):
             continue
         low, high = int(labels.min()), int(labels.max())
+        if not data.classes:
+            continue
         if low < 0 or high >= len(data.classes):
             raise SpikedistillError(
                 f"{data.name}: labels of {name} run from {low} to {high}, but there are "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from spikedistill.data._cifar import ORIGIN, read_binary, read_pickled
 from spikedistill.data._dataset import Source
 from spikedistill.data._files import Form, OfficialFile, find_form
+from spikedistill.data._published import Published
 
 BINARY = Form(
     "cifar-10-batches-bin",
@@ -32,6 +35,11 @@ PYTHON = Form(
     test=(OfficialFile("test_batch", 31_035_526, "40351d587109b95175f43aff81a1287e"),),
 )
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+
+
+def published(options: Mapping[str, Any]) -> Published | None:
+    """What is known without the files."""
+    return Published(10, (3, 32, 32), 50_000, 10_000)
 
 
 def load(root: Path) -> Source:

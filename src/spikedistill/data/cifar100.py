@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from spikedistill.data._cifar import ORIGIN, read_binary, read_names, read_pickled
 from spikedistill.data._dataset import Source
 from spikedistill.data._files import Folder, Form, OfficialFile, find_form
 from spikedistill.data._pickles import load_arrays
+from spikedistill.data._published import Published
 
 PYTHON = Form(
     "cifar-100-python",
@@ -25,6 +27,12 @@ META = OfficialFile("meta", 1_473, "7973b15100ade9c7d40fb424638fde48")
 
 Labels = Literal["fine", "coarse"]
 COUNTS = {"fine": 100, "coarse": 20}
+
+
+def published(options: Mapping[str, Any]) -> Published | None:
+    """What is known without the files."""
+    classes = 20 if options.get("labels") == "coarse" else 100
+    return Published(classes, (3, 32, 32), 50_000, 10_000)
 
 
 def load(root: Path, labels: Labels = "fine") -> Source:

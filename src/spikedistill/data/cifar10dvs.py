@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.data import _aedat2
 from spikedistill.data._dataset import Source
 from spikedistill.data._events import Events
 from spikedistill.data._frame_cache import FrameCache
+from spikedistill.data._published import Published
 from spikedistill.data._recordings import (
     COUNTS,
     Form,
@@ -28,6 +30,11 @@ WHOLE = 10_000
 ORIGIN = "figshare, article 4724671 (CIFAR10-DVS; ten archives, one for each class)"
 TRAINED = {"first900": range(900), "last900": range(100, 1000)}
 """Split -> the numbers of the samples of every class that are trained on."""
+
+
+def published(options: Mapping[str, Any]) -> Published | None:
+    """What is known without the files."""
+    return Published(10, (2, 128, 128), 9_000, 1_000, timesteps=10)
 
 
 def load(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.data import _aedat31
 from spikedistill.data._dataset import Source
 from spikedistill.data._events import Events
 from spikedistill.data._frame_cache import FrameCache
+from spikedistill.data._published import Published
 from spikedistill.data._recordings import (
     COUNTS,
     Form,
@@ -38,6 +40,11 @@ CLASSES = (
     "air guitar",
     "other gestures",
 )
+
+
+def published(options: Mapping[str, Any]) -> Published | None:
+    """What is known without the files."""
+    return Published(11, (2, 128, 128), 1_176, 288, timesteps=16)
 
 
 def load(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from torch.utils.data import Dataset
 from spikedistill.core.errors import MissingDataError, SpikedistillError
 from spikedistill.data._dataset import Source
 from spikedistill.data._images import as_image
-from spikedistill.data._known import FOLDERS
+from spikedistill.data._published import Published
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 
@@ -58,6 +59,14 @@ class Images(Dataset[tuple[Tensor, int]]):
         return as_image(image.crop((left, top, left + self.size, top + self.size))), (
             self.targets[index]
         )
+
+
+_WHOLE = {"imagenet": Published(1000, (3, 224, 224), 1_281_167, 50_000)}
+
+
+def published(options: Mapping[str, Any]) -> Published | None:
+    """Of the folders that hold a whole published set; images are brought to `size`."""
+    return _WHOLE.get(options.get("published") or "")
 
 
 def load(
@@ -134,7 +143,7 @@ def _check_classes(folder: Path, classes: tuple[str, ...]) -> None:
 
 
 def _check_published(folder: Path, published: str, classes: int, images: int) -> None:
-    facts = FOLDERS[published]
+    facts = _WHOLE[published]
     if (classes, images) != (facts.classes, facts.train):
         raise SpikedistillError(
             f"{folder}/train holds {images:,} images in {classes:,} classes, and {published} has "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from spikedistill.data._dataset import Source
 from spikedistill.data._files import Form, OfficialFile
 from spikedistill.data._idx import load_idx
+from spikedistill.data._published import Published
 
 FORM = Form(
     "MNIST/raw",
@@ -19,6 +22,11 @@ FORM = Form(
         OfficialFile("t10k-labels-idx1-ubyte", 10_008, "27ae3e4e09519cfbb04c329615203637"),
     ),
 )
+
+
+def published(options: Mapping[str, Any]) -> Published | None:
+    """What is known without the files."""
+    return Published(10, (1, 28, 28), 60_000, 10_000)
 
 
 def load(root: Path) -> Source:

@@ -37,7 +37,7 @@ class PerChannel(nn.Module):
         if self.channels not in (1, x.shape[1]):  # one channel would be copied without a word
             raise SpikedistillError(
                 f"the input has {x.shape[1]} channels and its normalisation {self.channels}; "
-                "use images with as many channels as the network was trained on"
+                "use inputs with as many channels as the network was trained on"
             )
         shape = (-1, *[1] * (x.dim() - 2))
         if self.gain is not None:

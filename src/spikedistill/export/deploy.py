@@ -108,7 +108,7 @@ class Deployed(OverTime):
                 )
             if looks_at_batch(module):
                 raise SpikedistillError(
-                    f"images that leave a batch would change the answers of those that stay, "
+                    f"samples that leave a batch would change the answers of those that stay, "
                     f"because {path} ({type(module).__name__}) has no running statistics; train it "
                     "with track_running_stats=True, or call the network without early exit"
                 )
@@ -191,7 +191,7 @@ def _check(
         )
     if weights == "int8" and example is None:
         raise SpikedistillError(
-            "int8 weights need an example batch of images, which shows the layers that see only "
+            "int8 weights need an example batch of inputs, which shows the layers that see only "
             "spikes; pass `example`"
         )
 

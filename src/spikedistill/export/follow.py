@@ -14,9 +14,9 @@ from torch.nn.utils import parametrize
 
 from spikedistill.conversion.twin import Balanced
 from spikedistill.core.clock import Temporal, temporal_layers
+from spikedistill.core.normalized import Normalized
 from spikedistill.core.probe import Probe
 from spikedistill.export.channels import PerChannel
-from spikedistill.layers.normalized import Normalized
 
 _IDLE = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout,
          nn.FeatureAlphaDropout, Probe)  # fmt: skip

@@ -1,4 +1,4 @@
-"""A deployed network as an ONNX file: images in, logits out, all T steps inside."""
+"""A deployed network as an ONNX file: inputs in, logits out, all T steps inside."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class _Unrolled(nn.Module):
                 self.network.set_submodule(path, nn.Identity())
         self.eval()
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         if self.repeats and self.timesteps > 1:
-            images = torch.cat([images] * self.timesteps)
-        return self.network(images).unflatten(0, (self.timesteps, -1)).mean(0)
+            inputs = torch.cat([inputs] * self.timesteps)
+        return self.network(inputs).unflatten(0, (self.timesteps, -1)).mean(0)
 
 
 class _ConvInteger(nn.Module):
@@ -78,7 +78,7 @@ class _ConvInteger(nn.Module):
 
 
 def to_onnx(deployed: Deployed, path: Path | str, example: Shaped[Tensor, "B *rest"]) -> Path:
-    """Write a deployed network as ONNX: input `images` `[B, ...]`, output `logits` `[B, K]`, any B.
+    """Write a deployed network as ONNX: input `inputs` `[B, ...]`, output `logits` `[B, K]`, any B.
 
     Time is unrolled: a layer between neurons is one operation on `[T * B, ...]`, a layer of
     neurons T times the operations of its step. int8 layers are `ConvInteger` with int8 weights.
@@ -87,7 +87,7 @@ def to_onnx(deployed: Deployed, path: Path | str, example: Shaped[Tensor, "B *re
     Args:
         deployed: with float or int8 weights.
         path: ends in `.onnx`.
-        example: a batch of images; its shape without B is that of the file.
+        example: a batch of inputs; its shape without B is that of the file.
 
     Raises:
         SpikedistillError: if the packages of the extra `onnx` are missing, the weights are
@@ -96,12 +96,12 @@ def to_onnx(deployed: Deployed, path: Path | str, example: Shaped[Tensor, "B *re
     path = Path(path)
     check_form(path, deployed.weights)
     require("onnx", "onnxscript")
-    images = example[:1].repeat(2, *[1] * (example.dim() - 1))  # a batch of 1 would become fixed
+    inputs = example[:1].repeat(2, *[1] * (example.dim() - 1))  # a batch of 1 would become fixed
     with torch.no_grad(), _quiet():
         try:
             program = torch.onnx.export(
-                _Unrolled(deployed), (images,), dynamo=True, verbose=False,
-                input_names=["images"], output_names=["logits"],
+                _Unrolled(deployed), (inputs,), dynamo=True, verbose=False,
+                input_names=["inputs"], output_names=["logits"],
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
             )  # fmt: skip
         except torch.onnx.errors.OnnxExporterError as error:

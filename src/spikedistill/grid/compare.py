@@ -9,9 +9,19 @@ from spikedistill.build.cells import cells
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.grid.figures import CLEAR, Spread
 from spikedistill.grid.points import Point, alone, seeded
-from spikedistill.grid.summary import Group, against, energy_uj, groups, pooled, visible
+from spikedistill.grid.summary import (
+    Group,
+    against,
+    energy_uj,
+    groups,
+    heading,
+    pooled,
+    titled,
+    visible,
+)
+from spikedistill.methods import METHODS
 from spikedistill.recipes import parts
-from spikedistill.recipes.entries import LossEntry, read_loss
+from spikedistill.recipes.loss_entry import LossEntry, read_loss
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.page import Page, Table
 from spikedistill.report.table import compact, duration, label
@@ -75,8 +85,8 @@ def _loss(name: str, known: Mapping[str, LossEntry]) -> LossEntry:
     named = known.get(parts.term_name(name))
     if named is not None and name in (named.name, named.method):
         return named
-    if ":" not in name and name not in parts.losses():
-        there = dict.fromkeys([*known, *parts.losses()])
+    if ":" not in name and name not in METHODS.names():
+        there = dict.fromkeys([*known, *METHODS.names()])
         raise SpikedistillError(
             f"there is no loss {name!r}; {suggest(name, there)}. Losses are "
             "joined by '+', as in losses=cross_entropy+logit_kd"
@@ -103,11 +113,11 @@ def page(made: Sequence[tuple[Point, dict[str, Any]]], recipes: Sequence[Recipe]
             [name, _shown(group), *_numbers(group), against(group, base, spread),
              f"{claim.value:.2f}" if claim and whole else ""]
         )  # fmt: skip
-    columns = ("recipe", "trained by", "T", "accuracy, %", "seeds", "parameters", "firing rate",
+    columns = ("recipe", "trained by", "T", heading(found), "seeds", "parameters", "firing rate",
                "SynOps", "MACs", "energy, µJ", "training", "against first",
                "claimed")  # fmt: skip
     caption = (
-        f"Test accuracy of the last epoch, mean and standard deviation over seeds; {CLEAR}; '?': "
+        f"{titled(found)} of the last epoch, mean and standard deviation over seeds; {CLEAR}; '?': "
         "one seed, no spread; energy of an inference by the 45 nm convention"
     )
     across = [_differences(found, spread)] if len(first) > 1 else []
@@ -138,12 +148,12 @@ def _main(recipes: Sequence[Recipe], name: str) -> Recipe:
 
 def _numbers(group: Group) -> list[str]:
     rate, energy = group.figure("firing_rate"), group.figure("energy_uj")
-    seconds, row = group.figure("train_seconds"), group.cells[0]["row"]
+    seconds, row = group.figure("train_seconds"), group.rows[0]
     return [
-        str(row["timesteps"]),
-        group.accuracy.text(),
-        str(group.accuracy.count),
-        compact(row["parameters"]),
+        str(row.timesteps),
+        group.score.text(),
+        str(group.score.count),
+        compact(row.parameters),
         "" if rate is None else rate.text(3),
         *_operations(group),
         "" if energy is None else f"{energy.mean:.3g}",
@@ -159,17 +169,18 @@ def _operations(group: Group) -> list[str]:
 
 def _teachers(recipe: str, group: Group) -> list[list[str]]:
     """A row for each network beside the student: that came trained, or was trained before it."""
-    found = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for cell in group.cells:
-        for row in cell["others"]:
-            found.setdefault(row["role"], []).append(row)
+        for plain in cell["others"]:
+            found.setdefault(plain["role"], []).append(plain)
     lines = []
-    for rows in found.values():
-        teacher = Group({}, tuple({"row": row} for row in rows))
+    for plains in found.values():
+        teacher = Group({}, tuple({"row": plain} for plain in plains))
+        rows = teacher.rows
         energy = energy_uj(rows[0])
         lines.append(
-            [recipe, f"({label(rows[0])})", str(rows[0]["timesteps"]), teacher.accuracy.text(),
-             "", compact(rows[0]["parameters"]), "", *_operations(teacher),
+            [recipe, f"({label(rows[0])})", str(rows[0].timesteps), teacher.score.text(),
+             "", compact(rows[0].parameters), "", *_operations(teacher),
              "" if energy is None else f"{energy:.3g}", "", "", ""]
         )  # fmt: skip
     return lines

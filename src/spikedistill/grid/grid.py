@@ -12,6 +12,7 @@ from typing import Any
 from spikedistill.build.cells import settled
 from spikedistill.core.claim import claimed
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.row import Row, curve_of
 from spikedistill.grid.points import EpochLook, Point, essence, key, unique
 from spikedistill.grid.store import Store
 from spikedistill.recipes.schema import Recipe, parse
@@ -166,6 +167,12 @@ class Grid:
 
     def _finished(self, point: Point, run: RunFolder) -> dict[str, Any]:
         result, student = run.result() or {}, run.cell(_student(point.recipe))
+        row = result["rows"][-1]
+        if Row.from_plain(row).score is None:
+            raise SpikedistillError(
+                f"{row['network']} has no score that cells could be compared by: its task judges "
+                "by no metric; name one under `metrics:` in the recipe (spikedistill list metrics)"
+            )
         history = student.metrics()
         looks = dict(history[-1].get("looks", {})) if history else {}
         if looks:  # each look's values, epoch by epoch
@@ -174,15 +181,20 @@ class Grid:
             if look.afterwards is not None:
                 looks[name] = look.afterwards(run.path, self.data_dir)
         made = run.manifest()
+        begun = parse(run.config())
+        precision = [begun.settings(phase).precision for phase in begun.phases]
         return {
             "key": point.key,
             "title": point.title,
             "training": essence(point.recipe),
-            "row": result["rows"][-1],
+            "row": row,
             "others": result["rows"][:-1],
             "history": [_line(row) for row in history],
             "looks": looks,
-            "made": {name: made[name] for name in ("started", "versions", "machine", "git")},
+            "made": {
+                **{name: made[name] for name in ("started", "versions", "machine", "git")},
+                "precision": precision,
+            },
         }
 
 
@@ -206,11 +218,13 @@ def _student(recipe: Recipe) -> str:
     return recipe.phases[-1].name
 
 
-def _judged_on(point: Point) -> tuple[int, dict[str, Any]]:
-    """What validation and test split of a point depend on."""
-    data = point.recipe.data.plain()
-    mine = {name: data[name] for name in data.keys() - {"train_limit", "label_noise"}}
-    return point.seed, mine
+def _judged_on(point: Point) -> tuple[Any, ...]:
+    """What the scores of a teacher of a point depend on: validation and test split, and metrics."""
+    recipe, found = point.recipe, []
+    for entry in (recipe.data, *(phase.data for phase in recipe.phases if phase.data)):
+        data = entry.plain()
+        found.append({name: data[name] for name in data.keys() - {"train_limit", "label_noise"}})
+    return point.seed, recipe.encoder, [one.plain() for one in recipe.metrics], found
 
 
 def _lead(recipe: Recipe) -> tuple[str, ...] | None:
@@ -227,7 +241,7 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
         "epoch": row["epoch"],
         "losses": row["losses"],
         "train_accuracy": row["train_accuracy"],
-        "images_per_second": row["images_per_second"],
-        "valid": seen.get("accuracy"),
+        "samples_per_second": row["samples_per_second"],
+        "valid": curve_of(seen),
         "firing_rate": seen.get("firing_rate"),
     }

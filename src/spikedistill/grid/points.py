@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spikedistill.recipes.entries import LossEntry
-from spikedistill.recipes.schema import Phase, Recipe, parse
+from spikedistill.recipes.loss_entry import LossEntry
+from spikedistill.recipes.schema import Phase, Recipe, parse, plain_role
 from spikedistill.training.settings import Settings
 from spikedistill.training.trainer import Look as EpochLook
 
@@ -100,15 +100,18 @@ def essence(recipe: Recipe) -> dict[str, Any]:
     plain = recipe.plain()
     phases = [_essence(phase, recipe.settings(phase)) for phase in recipe.phases]
     used = {role["network"] for phase in phases for role in phase["roles"].values()}
-    for name in list(used):
-        while (entry := recipe.networks[name]).kind == "twin_of":
-            name = entry.name
-            used.add(name)
+    waiting = list(used)
+    while waiting:
+        sources = recipe.networks[waiting.pop()].sources
+        waiting += [name for name in sources if name not in used]
+        used |= set(sources)
+    chosen = {"metrics": plain["metrics"]} if "metrics" in plain else {}
     return {
         "seed": recipe.seed,
         "data": plain["data"],
         "augment": plain["augment"],
         "encoder": plain["encoder"],
+        **chosen,
         "networks": {name: plain["networks"][name] for name in sorted(used)},
         "phases": phases,
     }
@@ -119,10 +122,11 @@ def _essence(phase: Phase, settings: Settings) -> dict[str, Any]:
     usual = asdict(Settings())
     return {
         "roles": {
-            name: role.model_dump()
+            name: plain_role(role)
             for name, role in phase.roles.items()
             if role.trainable or name in seated
         },
+        **({"data": phase.data.plain()} if phase.data else {}),
         "losses": [loss.plain() for loss in phase.losses],
         "training": {
             name: value

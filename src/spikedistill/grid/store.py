@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spikedistill.build.cells import faster, settled
 from spikedistill.core.atomic import put
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.recipes.schema import Recipe
+from spikedistill.core.row import Row
 
 
 class Store:
@@ -41,33 +40,6 @@ class Store:
             raise SpikedistillError(f"{path} is no cell {key}: {fault}; {_REMEDY}")
         return found
 
-    def settled(self, recipe: Recipe) -> Recipe:
-        """The recipe with `precision: auto` decided: once for all cells that are kept here.
-
-        Raises:
-            SpikedistillError: if what was decided cannot be read.
-        """
-        if all(recipe.settings(phase).precision != "auto" for phase in recipe.phases):
-            return recipe
-        path = self.folder / "precision.txt"
-        if not path.exists():
-            chosen = faster()
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                with path.open("x", encoding="utf-8") as file:
-                    file.write(f"{chosen}\n")
-            except FileExistsError:  # another process was sooner
-                pass
-            except OSError:  # a folder that is only read
-                return settled(recipe, chosen)
-        text = path.read_text(encoding="utf-8").strip()
-        if text not in ("fp32", "bf16"):
-            raise SpikedistillError(
-                f"{path} says {text!r} and should say fp32 or bf16, in which all cells beside it "
-                "are trained; correct it, or delete it where there are no cells yet"
-            )
-        return settled(recipe, text)
-
     def keep(self, cell: Mapping[str, Any]) -> Path:
         """Write one cell."""
         text = json.dumps(cell, indent=1, sort_keys=True) + "\n"
@@ -88,16 +60,18 @@ def _fault(found: Any, key: str) -> str:
         return f"it is of {found['key']}"
     if not isinstance(found["looks"], dict) or not isinstance(found["others"], list):
         return "what was looked at is no mapping, or the other networks are no list"
-    if not all(map(_is_row, (found["row"], *found["others"]))) or not found["row"]["accuracy"]:
-        return "a row has no accuracy in numbers, no time steps or no parameters"
+    given = (found["row"], *found["others"])
+    if not all(isinstance(row, dict) and row.keys() >= _NEEDED for row in given):
+        return f"a row is no mapping, or lacks one of {', '.join(sorted(_NEEDED))}"
+    try:
+        rows = [Row.from_plain(row) for row in given]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"a row cannot be read ({error!r})"
+    if rows[0].score is None:
+        return "its row has no score in numbers"
     return ""
 
 
-def _is_row(row: Any) -> bool:
-    if not isinstance(row, dict) or not {"role", "losses", "timesteps", "parameters"} <= row.keys():
-        return False
-    accuracy = row.get("accuracy")
-    return isinstance(accuracy, list) and all(isinstance(value, int | float) for value in accuracy)
-
-
+_NEEDED = {"role", "losses", "timesteps", "parameters"}
+"""What every row has to say beside its scores."""
 _REMEDY = "put the file back from where it came, or delete it and its training is done again"

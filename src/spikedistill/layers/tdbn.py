@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from torch import Tensor, nn
 
@@ -22,11 +21,16 @@ class TDBN(nn.BatchNorm2d):
 
     Options:
         v_threshold: the threshold of the neurons that follow.
-        alpha: 1, and 1/sqrt(2) for the two norms that meet at a residual addition.
+        residual: whether the output meets that of another norm at a residual addition.
+        alpha: default 1, and 1/sqrt(2) for a residual one.
 
     Relations:
         With `alpha v_threshold = 1` it is `nn.BatchNorm2d`. SpikingJelly puts `alpha v_threshold`
         into the first value of w: the same function, another effective learning rate.
+
+    Example:
+        >>> round(TDBN(8, v_threshold=0.5, residual=True).scale, 4)
+        0.3536
     """
 
     running_mean: Tensor
@@ -38,10 +42,14 @@ class TDBN(nn.BatchNorm2d):
         self,
         channels: int,
         v_threshold: float = 1.0,
-        alpha: float = 1.0,
+        residual: bool = False,
+        *,
+        alpha: float | None = None,
         eps: float = 1e-5,
         momentum: float = 0.1,
     ) -> None:
+        if alpha is None:
+            alpha = 1 / math.sqrt(2) if residual else 1.0
         if not (v_threshold > 0 and alpha > 0):
             raise SpikedistillError(
                 f"TDBN scales its output by alpha * v_threshold = {alpha} * {v_threshold}; "
@@ -80,19 +88,3 @@ class TDBN(nn.BatchNorm2d):
     def extra_repr(self) -> str:
         """The options."""
         return f"{super().extra_repr()}, v_threshold={self.v_threshold}, alpha={self.alpha:.4g}"
-
-
-@dataclass(frozen=True)
-class TDBNFactory:
-    """A norm factory for blueprints: TDBN, with alpha 1/sqrt(2) where branches meet.
-
-    Example:
-        >>> round(TDBNFactory(v_threshold=0.5)(8, residual=True).scale, 4)
-        0.3536
-    """
-
-    v_threshold: float = 1.0
-
-    def __call__(self, channels: int, residual: bool = False) -> TDBN:
-        """The norm of `channels`; `residual` where two norms meet at an addition."""
-        return TDBN(channels, self.v_threshold, 1 / math.sqrt(2) if residual else 1.0)

@@ -1,4 +1,4 @@
-"""What all blueprints share: a named chain of layers that declares its taps, and its parts."""
+"""What all blueprints build from: a named chain of layers that declares its taps, and its parts."""
 
 from __future__ import annotations
 
@@ -7,28 +7,25 @@ from collections.abc import Mapping
 from torch import Tensor, fx, nn
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.models._plan import Plan
 
 Traced = Tensor | fx.Proxy
 """A tensor, or what stands for it while `torch.fx` reads a network."""
 
 
 class Network(nn.Module):
-    """Named layers run one after another; it names its taps and how many classes it tells apart.
+    """Named layers run one after another, with names for what can be tapped.
 
     Args:
         layers: name -> layer, in the order in which they run.
         taps: tap name -> dotted path of the module whose output is the tap.
-        classes: K of the output `[N, K]`, N = T * B.
     """
 
-    def __init__(
-        self, layers: Mapping[str, nn.Module], taps: Mapping[str, str], classes: int
-    ) -> None:
+    def __init__(self, layers: Mapping[str, nn.Module], taps: Mapping[str, str]) -> None:
         super().__init__()
         for name, layer in layers.items():
             self.add_module(name, layer)
         self.taps = dict(taps)
-        self.classes = classes
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -38,23 +35,6 @@ class Network(nn.Module):
         for layer in self.children():
             x = layer(x)
         return x
-
-
-def scaled(channels: float, width: float) -> int:
-    """A hidden width times the width multiplier, at least 1.
-
-    Example:
-        >>> scaled(64, 0.25), scaled(16, 0.01)
-        (16, 1)
-
-    Raises:
-        SpikedistillError: if `width` is not positive.
-    """
-    if not width > 0:
-        raise SpikedistillError(
-            f"the width multiplier is {width}, but it must be above 0; 1.0 is the published width"
-        )
-    return max(1, round(channels * width))
 
 
 def conv3x3(channels: int, to: int, stride: int = 1, bias: bool = False) -> nn.Conv2d:
@@ -76,16 +56,14 @@ def head(features: int, classes: int) -> dict[str, nn.Module]:
     }
 
 
-def hidden_head(
-    features: int, hidden: int, classes: int, activation: nn.Module
-) -> dict[str, nn.Module]:
+def hidden_head(features: int, hidden: int, plan: Plan) -> dict[str, nn.Module]:
     """Global pooling and a classifier with one hidden layer; `flatten` is the tap `pooled`."""
     return {
         "pool": nn.AdaptiveAvgPool2d(1),
         "flatten": nn.Flatten(),
         "hidden": nn.Linear(features, hidden),
-        "activation2": activation,
-        "linear": nn.Linear(hidden, classes),
+        "activation2": plan.activation(),
+        "linear": nn.Linear(hidden, plan.classes),
     }
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from torch import nn
 
-from spikedistill.core.factory import Activation, NormFactory, fresh
-from spikedistill.layers.batch_norm import batch_norm
 from spikedistill.models._blocks import projection
 from spikedistill.models._network import (
     Network,
@@ -17,11 +15,9 @@ from spikedistill.models._network import (
     conv1x1,
     conv3x3,
     hidden_head,
-    scaled,
     stage_taps,
 )
-
-__all__ = ["bottleneck211"]
+from spikedistill.models._plan import Plan, blueprint
 
 
 class Bottleneck(nn.Module):
@@ -33,20 +29,19 @@ class Bottleneck(nn.Module):
         inner: int,
         to: int,
         stride: int,
-        activation: Activation,
-        norm: NormFactory,
+        plan: Plan,
     ) -> None:
         super().__init__()
         self.conv1 = conv1x1(channels, inner)
-        self.bn1 = norm(inner)
-        self.activation1 = fresh(activation)
+        self.bn1 = plan.norm(inner)
+        self.activation1 = plan.activation()
         self.conv2 = conv3x3(inner, inner, stride)
-        self.bn2 = norm(inner)
-        self.activation2 = fresh(activation)
+        self.bn2 = plan.norm(inner)
+        self.activation2 = plan.activation()
         self.conv3 = conv1x1(inner, to)
-        self.bn3 = norm(to, residual=True)
-        self.shortcut = projection(channels, to, stride, norm)
-        self.activation3 = fresh(activation)
+        self.bn3 = plan.norm(to, residual=True)
+        self.shortcut = projection(channels, to, stride, plan)
+        self.activation3 = plan.activation()
 
     def forward(self, x: Traced) -> Traced:
         """`[N, C, H, W]` to `[N, to, H / stride, W / stride]`."""
@@ -56,35 +51,21 @@ class Bottleneck(nn.Module):
         return self.activation3(branch + self.shortcut(x))
 
 
-def bottleneck211(
-    activation: Activation = nn.ReLU,
-    *,
-    classes: int = 10,
-    channels: int = 3,
-    width: float = 1.0,
-    norm: NormFactory = batch_norm,
-) -> Network:
-    """Stem 64; 2, 1, 1 bottlenecks of 512, 1024, 2048 channels; hidden FC 256; 20.52 M.
-
-    Args:
-        activation: a neuron or activation to copy, or something to call for a new one.
-        classes: K of the output `[N, K]`.
-        channels: C of the input `[N, C, H, W]`.
-        width: factor on all hidden widths.
-        norm: makes the norm layers.
-    """
-    before = scaled(64, width)
+@blueprint
+def bottleneck211(plan: Plan) -> Network:
+    """Stem 64; 2, 1, 1 bottlenecks of 512, 1024, 2048 channels; hidden FC 256; 20.52 M."""
+    before = plan.scaled(64)
     layers: dict[str, nn.Module] = {
-        "conv1": conv3x3(channels, before),
-        "bn1": norm(before),
-        "activation1": fresh(activation),
+        "conv1": conv3x3(plan.channels, before),
+        "bn1": plan.norm(before),
+        "activation1": plan.activation(),
     }
     for k, (base, blocks) in enumerate(((256, 2), (512, 1), (1024, 1)), start=1):
-        inner, to, stage = scaled(base, width), scaled(2 * base, width), nn.Sequential()
+        inner, to, stage = plan.scaled(base), plan.scaled(2 * base), nn.Sequential()
         for block in range(blocks):
             stride = 2 if k > 1 and block == 0 else 1
-            stage.append(Bottleneck(before, inner, to, stride, activation, norm))
+            stage.append(Bottleneck(before, inner, to, stride, plan))
             before = to
         layers[f"layer{k}"] = stage
-    layers |= hidden_head(before, scaled(256, width), classes, fresh(activation))
-    return Network(layers, stage_taps(3), classes)
+    layers |= hidden_head(before, plan.scaled(256), plan)
+    return Network(layers, stage_taps(3))

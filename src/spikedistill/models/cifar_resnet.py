@@ -10,113 +10,63 @@ from __future__ import annotations
 
 from torch import nn
 
-from spikedistill.core.factory import Activation, NormFactory, fresh
-from spikedistill.layers.batch_norm import batch_norm
 from spikedistill.models._blocks import basic_stage, zero_padded
 from spikedistill.models._network import (
     Network,
     blocks_of_depth,
     conv3x3,
     head,
-    scaled,
     stage_taps,
 )
-
-__all__ = [
-    "cifar_resnet",
-    "cifar_resnet20",
-    "cifar_resnet32",
-    "cifar_resnet44",
-    "cifar_resnet56",
-]
+from spikedistill.models._plan import Plan, blueprint
 
 
-def cifar_resnet(
-    activation: Activation = nn.ReLU,
-    *,
-    depth: int = 14,
-    classes: int = 10,
-    channels: int = 3,
-    width: float = 1.0,
-    norm: NormFactory = batch_norm,
-) -> Network:
+def _cifar_resnet(plan: Plan, depth: int) -> Network:
+    n = blocks_of_depth(depth, 6, 2, "CIFAR ResNet")
+    w1, w2, w3 = (plan.scaled(base) for base in (16, 32, 64))
+    layers: dict[str, nn.Module] = {
+        "conv1": conv3x3(plan.channels, w1),
+        "bn1": plan.norm(w1),
+        "activation1": plan.activation(),
+        "layer1": basic_stage(w1, w1, n, 1, plan, zero_padded),
+        "layer2": basic_stage(w1, w2, n, 2, plan, zero_padded),
+        "layer3": basic_stage(w2, w3, n, 2, plan, zero_padded),
+    }
+    return Network(layers | head(w3, plan.classes), stage_taps(3))
+
+
+@blueprint
+def cifar_resnet(plan: Plan, depth: int = 14) -> Network:
     """A CIFAR ResNet of any depth 6n + 2.
 
     Args:
-        activation: a neuron or activation to copy, or something to call for a new one.
         depth: convolutions and classifier together, 6n + 2.
-        classes: K of the output `[N, K]`.
-        channels: C of the input `[N, C, H, W]`.
-        width: factor on all hidden widths.
-        norm: makes the norm layers.
 
     Raises:
         SpikedistillError: if `depth` is not 6n + 2.
     """
-    n = blocks_of_depth(depth, 6, 2, "CIFAR ResNet")
-    w1, w2, w3 = (scaled(base, width) for base in (16, 32, 64))
-    layers: dict[str, nn.Module] = {
-        "conv1": conv3x3(channels, w1),
-        "bn1": norm(w1),
-        "activation1": fresh(activation),
-        "layer1": basic_stage(w1, w1, n, 1, activation, norm, zero_padded),
-        "layer2": basic_stage(w1, w2, n, 2, activation, norm, zero_padded),
-        "layer3": basic_stage(w2, w3, n, 2, activation, norm, zero_padded),
-    }
-    return Network(layers | head(w3, classes), stage_taps(3), classes)
+    return _cifar_resnet(plan, depth)
 
 
-def cifar_resnet20(
-    activation: Activation = nn.ReLU,
-    *,
-    classes: int = 10,
-    channels: int = 3,
-    width: float = 1.0,
-    norm: NormFactory = batch_norm,
-) -> Network:
+@blueprint
+def cifar_resnet20(plan: Plan) -> Network:
     """CIFAR ResNet-20: 0.27 M parameters, 0.041 GMAC a step at 32x32."""
-    return cifar_resnet(
-        activation, depth=20, classes=classes, channels=channels, width=width, norm=norm
-    )
+    return _cifar_resnet(plan, 20)
 
 
-def cifar_resnet32(
-    activation: Activation = nn.ReLU,
-    *,
-    classes: int = 10,
-    channels: int = 3,
-    width: float = 1.0,
-    norm: NormFactory = batch_norm,
-) -> Network:
+@blueprint
+def cifar_resnet32(plan: Plan) -> Network:
     """CIFAR ResNet-32: 0.46 M parameters, 0.069 GMAC a step at 32x32."""
-    return cifar_resnet(
-        activation, depth=32, classes=classes, channels=channels, width=width, norm=norm
-    )
+    return _cifar_resnet(plan, 32)
 
 
-def cifar_resnet44(
-    activation: Activation = nn.ReLU,
-    *,
-    classes: int = 10,
-    channels: int = 3,
-    width: float = 1.0,
-    norm: NormFactory = batch_norm,
-) -> Network:
+@blueprint
+def cifar_resnet44(plan: Plan) -> Network:
     """CIFAR ResNet-44: 0.66 M parameters, 0.097 GMAC a step at 32x32."""
-    return cifar_resnet(
-        activation, depth=44, classes=classes, channels=channels, width=width, norm=norm
-    )
+    return _cifar_resnet(plan, 44)
 
 
-def cifar_resnet56(
-    activation: Activation = nn.ReLU,
-    *,
-    classes: int = 10,
-    channels: int = 3,
-    width: float = 1.0,
-    norm: NormFactory = batch_norm,
-) -> Network:
+@blueprint
+def cifar_resnet56(plan: Plan) -> Network:
     """CIFAR ResNet-56: 0.85 M parameters, 0.125 GMAC a step at 32x32."""
-    return cifar_resnet(
-        activation, depth=56, classes=classes, channels=channels, width=width, norm=norm
-    )
+    return _cifar_resnet(plan, 56)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from torch import nn
 
-from spikedistill.core.factory import Activation, NormFactory, fresh
-from spikedistill.layers.batch_norm import batch_norm
 from spikedistill.models._network import (
     Network,
     Traced,
@@ -19,11 +17,9 @@ from spikedistill.models._network import (
     conv1x1,
     conv3x3,
     head,
-    scaled,
     stage_taps,
 )
-
-__all__ = ["wrn", "wrn16_2", "wrn28_4", "wrn28_10"]
+from spikedistill.models._plan import Plan, blueprint
 
 
 class Ahead(nn.Module):
@@ -32,15 +28,13 @@ class Ahead(nn.Module):
     Where the shape changes, the shortcut is a 1x1 convolution on the activated input.
     """
 
-    def __init__(
-        self, channels: int, to: int, stride: int, activation: Activation, norm: NormFactory
-    ) -> None:
+    def __init__(self, channels: int, to: int, stride: int, plan: Plan) -> None:
         super().__init__()
-        self.bn1 = norm(channels)
-        self.activation1 = fresh(activation)
+        self.bn1 = plan.norm(channels)
+        self.activation1 = plan.activation()
         self.conv1 = conv3x3(channels, to, stride)
-        self.bn2 = norm(to)
-        self.activation2 = fresh(activation)
+        self.bn2 = plan.norm(to)
+        self.activation2 = plan.activation()
         self.conv2 = conv3x3(to, to)
         same = stride == 1 and channels == to
         self.shortcut = None if same else conv1x1(channels, to, stride)
@@ -52,81 +46,48 @@ class Ahead(nn.Module):
         return self.conv2(self.activation2(self.bn2(self.conv1(activated)))) + shortcut
 
 
-def wrn(
-    activation: Activation = nn.ReLU,
-    *,
-    depth: int = 16,
-    k: int = 2,
-    classes: int = 10,
-    channels: int = 3,
-    width: float = 1.0,
-    norm: NormFactory = batch_norm,
-) -> Network:
+def _wrn(plan: Plan, depth: int, k: int) -> Network:
+    n = blocks_of_depth(depth, 6, 4, "Wide ResNet")
+    before = plan.scaled(16)
+    layers: dict[str, nn.Module] = {"conv1": conv3x3(plan.channels, before)}
+    for stage, base in enumerate((16, 32, 64), start=1):
+        to, blocks = plan.scaled(base * k), nn.Sequential()
+        for block in range(n):
+            stride = 2 if stage > 1 and block == 0 else 1
+            blocks.append(Ahead(before, to, stride, plan))
+            before = to
+        layers[f"layer{stage}"] = blocks
+    layers |= {"bn1": plan.norm(before), "activation1": plan.activation()}
+    return Network(layers | head(before, plan.classes), stage_taps(3) | activated_taps(3))
+
+
+@blueprint
+def wrn(plan: Plan, depth: int = 16, k: int = 2) -> Network:
     """A Wide ResNet of any depth 6n + 4 and widening factor k.
 
     Args:
-        activation: a neuron or activation to copy, or something to call for a new one.
         depth: layers, 6n + 4.
         k: widening factor of the stages (the stem keeps 16).
-        classes: K of the output `[N, K]`.
-        channels: C of the input `[N, C, H, W]`.
-        width: factor on all hidden widths, the stem's included.
-        norm: makes the norm layers.
 
     Raises:
         SpikedistillError: if `depth` is not 6n + 4.
     """
-    n = blocks_of_depth(depth, 6, 4, "Wide ResNet")
-    before = scaled(16, width)
-    layers: dict[str, nn.Module] = {"conv1": conv3x3(channels, before)}
-    for stage, base in enumerate((16, 32, 64), start=1):
-        to, blocks = scaled(base * k, width), nn.Sequential()
-        for block in range(n):
-            stride = 2 if stage > 1 and block == 0 else 1
-            blocks.append(Ahead(before, to, stride, activation, norm))
-            before = to
-        layers[f"layer{stage}"] = blocks
-    layers |= {"bn1": norm(before), "activation1": fresh(activation)}
-    return Network(layers | head(before, classes), stage_taps(3) | activated_taps(3), classes)
+    return _wrn(plan, depth, k)
 
 
-def wrn16_2(
-    activation: Activation = nn.ReLU,
-    *,
-    classes: int = 10,
-    channels: int = 3,
-    width: float = 1.0,
-    norm: NormFactory = batch_norm,
-) -> Network:
+@blueprint
+def wrn16_2(plan: Plan) -> Network:
     """WRN-16-2: 0.69 M parameters, 0.101 GMAC a step at 32x32."""
-    return wrn(
-        activation, depth=16, k=2, classes=classes, channels=channels, width=width, norm=norm
-    )
+    return _wrn(plan, 16, 2)
 
 
-def wrn28_4(
-    activation: Activation = nn.ReLU,
-    *,
-    classes: int = 10,
-    channels: int = 3,
-    width: float = 1.0,
-    norm: NormFactory = batch_norm,
-) -> Network:
+@blueprint
+def wrn28_4(plan: Plan) -> Network:
     """WRN-28-4: 5.85 M parameters, 0.846 GMAC a step at 32x32."""
-    return wrn(
-        activation, depth=28, k=4, classes=classes, channels=channels, width=width, norm=norm
-    )
+    return _wrn(plan, 28, 4)
 
 
-def wrn28_10(
-    activation: Activation = nn.ReLU,
-    *,
-    classes: int = 10,
-    channels: int = 3,
-    width: float = 1.0,
-    norm: NormFactory = batch_norm,
-) -> Network:
+@blueprint
+def wrn28_10(plan: Plan) -> Network:
     """WRN-28-10: 36.48 M parameters, 5.243 GMAC a step at 32x32."""
-    return wrn(
-        activation, depth=28, k=10, classes=classes, channels=channels, width=width, norm=norm
-    )
+    return _wrn(plan, 28, 10)

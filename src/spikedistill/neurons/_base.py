@@ -12,14 +12,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from spikedistill.core.clock import Temporal
+from spikedistill.core.clock import SPIKES, Alphabet, Temporal
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.probe import Probe
 from spikedistill.core.reference import Reference
 from spikedistill.functional.loop import View, over_time
 from spikedistill.functional.neuron import State
 
-_NOT_OPTIONS = frozenset(vars(nn.Module())) | {"timesteps", "first", "expands"}
+_NOT_OPTIONS = frozenset(vars(nn.Module())) | {
+    *("timesteps", "expands", "fires", "height", "causal", "longest", "exactly")
+}
 
 
 class Neuron(Temporal, ABC):
@@ -41,11 +43,17 @@ class Neuron(Temporal, ABC):
     """
 
     expandable: ClassVar[bool] = True
+    fires: Alphabet | None = SPIKES
     reference: ClassVar[Reference]
     view: ClassVar[View] = "flat"
     """What `initial` and `step` see of `[B, ...]`."""
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     """Options under the names of the publications and code bases that use them."""
+
+    @property
+    def leaks(self) -> bool:
+        """Whether an update multiplies; a neuron that only adds up does not."""
+        return True
 
     def __init__(self) -> None:
         super().__init__()

@@ -59,6 +59,11 @@ class IF(Neuron):
         self.surrogate = as_surrogate(surrogate)
         self.fires_at_equality = fires_at_equality
 
+    @property
+    def leaks(self) -> bool:
+        """An update only adds up."""
+        return False
+
     def initial(self, current: Tensor) -> Membrane:
         """At rest: `v_reset`, or 0 with soft reset."""
         rest = at_rest(current, self.v_reset or 0.0)

@@ -126,6 +126,11 @@ class LIF(Neuron):
         self.surrogate = as_surrogate(surrogate)
         self.fires_at_equality = fires_at_equality
 
+    @property
+    def leaks(self) -> bool:
+        """Whether the potential decays."""
+        return not math.isinf(self.tau)
+
     def initial(self, current: Tensor) -> Membrane:
         """At rest: `v_reset`, or 0 with soft reset."""
         rest = at_rest(current, self.v_reset or 0.0)

@@ -56,7 +56,7 @@ def _there(recipe: Recipe, data_dir: Path | str | None) -> tuple[DataSet | None,
             raise
         missing.append(str(error))
     for entry in recipe.networks.values():
-        if entry.weights is not None and entry.kind != "twin_of":
+        if entry.weights is not None:
             try:
                 find_weights(entry.weights, data_dir)
             except SpikedistillError as error:

@@ -5,27 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from spikedistill.build.cells import Cell, cells, settled
-from spikedistill.build.data import build_data, check_inputs
+from spikedistill.build.data import build_data, check_inputs, task_of, with_task
+from spikedistill.build.experiment import timesteps_of
+from spikedistill.build.facts import Facts
 from spikedistill.build.losses import build_distiller, build_objective, build_specs
-from spikedistill.build.networks import Facts, Workshop
+from spikedistill.build.networks import Workshop
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.machine import machine
 from spikedistill.core.trace import Batch
+from spikedistill.core.tree import mapped
 from spikedistill.costs.operations import parameter_count
 from spikedistill.data import DataSet, Loader, Sizes, augmentation, blank, length, sizes
 from spikedistill.functional.align import whole_differences
 from spikedistill.functional.compiled import compile_is_on, compiling
 from spikedistill.planning.ceilings import Ceilings
 from spikedistill.planning.devices import Assumed, Device, assumptions
-from spikedistill.planning.work import Work, emptied, imitation, on_paper, work
+from spikedistill.planning.work import Memory, Work, emptied, imitation, on_paper, work
 from spikedistill.recipes.schema import Recipe
 from spikedistill.training.distiller import Distiller
 from spikedistill.training.settings import Settings
@@ -61,20 +64,28 @@ def plan(
         SpikedistillError: if a network, a loss or the data cannot be made, or a step asks for the
             values of a tensor.
     """
-    planner = Planner(settled(recipe, device and "bf16"), data_dir, say, on_gpu=device is not None)
-    works = [planner.work(cell) for cell in cells(planner.recipe)]
-    between = max(done.memory.total for done in works)
+    on_gpu = device is not None
+    planner = Planner(settled(recipe, device and "bf16"), data_dir, say, on_gpu)
+    works = [planner.work(cell) for cell in cells(planner.recipe) if planner.trains(cell)]
+    between = max((done.memory.total for done in works), default=0)
     ceilings = None if measure is None else measure(machine().device, between)
     if device is not None:
         ceilings = Assumed(device)
-    rows = [planner.row(cell, ceilings) for cell in cells(planner.recipe)]
+    rows = [
+        planner.row(cell, ceilings) if planner.trains(cell) else planner.judged_row(cell)
+        for cell in cells(planner.recipe)
+    ]
     times = [row["seconds"]["total"] for row in rows if row["seconds"]]
     return {
         "name": recipe.name,
         "device": device.title if device else str(machine().device),
         "assumed": device and assumptions(device),
         "threads": torch.get_num_threads(),
-        "data": {"name": planner.data.name, **asdict(planner.sizes)},
+        "data": {
+            "name": planner.data.name,
+            "sample": task_of(planner.data).sample,
+            **asdict(planner.sizes),
+        },
         "cells": rows,
         "ceilings": ceilings and _limits(ceilings, planner.works),
         "seconds": sum(times) if times else None,
@@ -108,14 +119,25 @@ class Planner:
             Facts.of(self.data),
             recipe.seed,
             data_dir,
-            images=torch.zeros(2, *self.data.shape),
+            timesteps=timesteps_of(recipe),
             trained=False,
             say=say,
         )
 
-    def distiller(self, cell: Cell, networks: Mapping[str, nn.Module], images: Any) -> Distiller:
-        """All that runs in a cell, for a raw batch `[B, ...]`."""
-        specs = build_specs(cell.phase.roles, networks, images, self.recipe.encoder, self.data)
+    def batch(self, size: int) -> Batch:
+        """A batch of zeros of the form of the data's."""
+        like = self.data.example(2)
+
+        def zeros(value: Tensor) -> Tensor:
+            made = torch.zeros(size, *value.shape[1:], dtype=value.dtype)
+            return made.contiguous(memory_format=torch.channels_last) if made.ndim == 4 else made
+
+        mask = None if like.mask is None else zeros(like.mask).logical_not()
+        return Batch(mapped(zeros, like.inputs), mapped(zeros, like.targets), mask=mask)
+
+    def distiller(self, cell: Cell, networks: Mapping[str, nn.Module], batch: Batch) -> Distiller:
+        """All that runs in a cell, for a raw batch."""
+        specs = build_specs(cell.phase.roles, networks, batch, self.recipe.encoder, self.data)
         objective = build_objective(cell.losses, specs, self.recipe.seed)
         return build_distiller(cell.phase.roles, networks, objective, self.recipe.encoder)
 
@@ -124,6 +146,10 @@ class Planner:
         names = {role.network for role in cell.phase.roles.values()}
         return {name: self.workshop.network(name) for name in sorted(names)}
 
+    def trains(self, cell: Cell) -> bool:
+        """Whether a cell is trained, and not only judged."""
+        return self.recipe.settings(cell.phase).epochs > 0
+
     def work(self, cell: Cell) -> Work:
         """One step of a cell, followed on paper."""
         if cell.name not in self.works:
@@ -131,14 +157,11 @@ class Planner:
             loops = compile_is_on() and settings.compile != "off"
             with on_paper(), compiling(False), self.at_once():
                 paper = {name: imitation(network) for name, network in networks.items()}
-                images = torch.zeros(settings.batch_size, *self.data.sample_shape)
-                if images.ndim == 4:
-                    images = images.contiguous(memory_format=torch.channels_last)
-                distiller = self.distiller(cell, paper, images)
+                batch = self.batch(settings.batch_size)
+                distiller = self.distiller(cell, paper, batch)
                 emptied(distiller)
                 if settings.checkpoint == "stage":
                     distiller.recompute_stages()
-                batch = Batch(images, torch.zeros(settings.batch_size, dtype=torch.int64))
                 dtype = DTYPES[settings.precision]
                 self.full_batches[cell.name] = distiller.objective.full_batches
                 self.works[cell.name] = work(distiller, batch, settings, dtype, loops)
@@ -170,6 +193,28 @@ class Planner:
             "seconds": ceilings and self._seconds(cell, done, steps, ceilings),
         }
 
+    def judged_row(self, cell: Cell) -> dict[str, Any]:
+        """What is known of a cell that is judged without being trained: there is no step."""
+        settings, role = self.recipe.settings(cell.phase), cell.phase.roles[cell.phase.student]
+        nothing = Memory(*(0,) * len(fields(Memory)))
+        return {
+            "cell": cell.name,
+            "network": role.network,
+            "timesteps": role.timesteps,
+            "losses": [],
+            "parameters": parameter_count(self.networks(cell)[role.network]),
+            "roles": {},
+            "batch_size": settings.batch_size,
+            "precision": settings.precision,
+            "epochs": 0,
+            "steps": 0,
+            "macs": {"forward": 0, "backward": 0},
+            "bytes": dict.fromkeys(("total", "multiply", "norm", "neuron", "pass"), 0),
+            "memory": {**asdict(nothing), "total": 0},
+            "sections": [],
+            "seconds": None,
+        }
+
     def _role(self, cell: Cell, name: str, done: Work) -> dict[str, Any]:
         """A network in a training: its parameters, and multiply-adds of one image at all steps."""
         network = cell.phase.roles[name].network
@@ -192,7 +237,7 @@ class Planner:
         steps = whole + (rest > 0 and not self.full_batches[cell.name])
         if not steps:
             raise SpikedistillError(
-                f"{cell.name}: {self.sizes.train} training images do not fill one batch of "
+                f"{cell.name}: {self.sizes.train} training samples do not fill one batch of "
                 f"{settings.batch_size}: use a smaller batch_size, or more data"
             )
         return steps
@@ -228,7 +273,7 @@ class Planner:
             "step": step,
             "loading": loading,
             "update": ceilings.update(done),
-            "images_per_second": settings.batch_size / (step + loading),
+            "samples_per_second": settings.batch_size / (step + loading),
             "epoch": epoch,
             "total": settings.epochs * epoch - (settings.epochs - 1) * saved + judging,
         }
@@ -239,7 +284,8 @@ class Planner:
             return 0.0
         augment = augmentation(self.recipe.augment, len(self.data.classes), self.data.mean)
         size = min(settings.batch_size, length(self.data.train))
-        batches = Loader(self.data.train, size, augment=augment, shuffle=True).epoch(0)
+        loader = Loader(self.data.train, size, augment=augment, shuffle=True, collate=self.data.how)
+        batches = loader.epoch(0)
         times = []
         for _ in range(TIMED_BATCHES):
             start = time.perf_counter()
@@ -256,7 +302,7 @@ def _material(recipe: Recipe, data_dir: Path | str | None) -> tuple[DataSet, Siz
     if entry.kind == "name":
         data = blank(entry.name, TIMED_BATCHES * largest, entry.options)
         if data is not None:
-            return data, sizes(entry.name, entry.valid, entry.train_limit, entry.options)
+            return with_task(data), sizes(entry.name, entry.valid, entry.train_limit, entry.options)
     data = build_data(entry, data_dir, recipe.seed)
     return data, Sizes(*(length(split) for split in (data.train, data.valid, data.test)))
 

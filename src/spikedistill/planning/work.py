@@ -21,6 +21,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
+from spikedistill.core.tree import leaves
 from spikedistill.functional import recall
 from spikedistill.functional.recall import fired_again
 from spikedistill.planning.follower import Follower, Kind, Operation
@@ -222,7 +223,7 @@ class _Kept:
     """What autograd keeps: each storage once, without what is there anyway."""
 
     def __init__(self, distiller: Distiller, batch: Batch) -> None:
-        there = [*distiller.parameters(), *distiller.buffers(), batch.inputs]
+        there = [*distiller.parameters(), *distiller.buffers(), *leaves(batch.inputs)]
         self._there = {x.untyped_storage()._cdata for x in there}
         self._kept: dict[int, tuple[str, int, Tensor]] = {}  # the tensor keeps its key from reuse
 
@@ -255,7 +256,7 @@ def _memory(
         gradients=_size(learned),
         optimizer=states * _size(learned),
         average=_size(distiller.state_dict().values()) if settings.ema else 0,
-        batch=_size([batch.inputs]),
+        batch=_size(leaves(batch.inputs)),
         kept=kept,
         passing=passing,
     )

@@ -51,6 +51,8 @@ def read(name: str) -> dict[str, Any]:
     """
     path = find(name)
     mapping = _read_file(path)
+    if path.parent != LIBRARY:
+        mapping.setdefault("beside", str(path.parent.resolve()))
     if "base" not in mapping:
         return mapping
     base_path = find(str(mapping.pop("base")), near=path.parent)

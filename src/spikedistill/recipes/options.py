@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from dataclasses import fields as dataclass_fields
 from functools import cache
@@ -12,7 +12,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
-from spikedistill.core.errors import suggest
+from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.place import supplied
 from spikedistill.recipes.faults import Fault, from_pydantic, say
 
 
@@ -46,7 +47,7 @@ def checked(
     open_ended = any(
         one.kind is one.VAR_KEYWORD for one in inspect.signature(function).parameters.values()
     )
-    types, faults, good = _types(function), [], {}
+    types, faults, good = hints(function), [], {}
     for name, value in given.items():
         if name in known:
             good[name], wrong = _checked_value(types.get(name, Any), value)
@@ -75,7 +76,7 @@ def _checked_value(kind: Any, value: Any) -> tuple[Any, list[Fault]]:
     except ValidationError as error:
         faults = from_pydantic(error)
         if len(faults) > 1:  # one for every branch of a union: say what the value should be
-            return value, [Fault((), f"{say(value)} does not fit; it takes {_words(kind)}")]
+            return value, [Fault((), f"{say(value)} does not fit; it takes {words(kind)}")]
         return value, faults
     # a mapping or object stays as it was written; only plain values are converted
     return (converted if isinstance(converted, (bool, int, float, str, tuple)) else value), []
@@ -96,25 +97,42 @@ def _is_union(kind: Any) -> bool:
     return get_origin(kind) in (Union, UnionType)
 
 
-def _words(kind: Any) -> str:
+_WORDS = {
+    "float": ("a number", "numbers"),
+    "int": ("a whole number", "whole numbers"),
+    "str": ("text", "texts"),
+    "bool": ("true or false", "true or false"),
+    "NoneType": ("nothing", "nothing"),
+}
+"""Of one and of several values of a type."""
+
+
+def words(kind: Any) -> str:
     """What a type takes, as a person says it."""
+    if Callable in map(get_origin, (kind, *get_args(kind))):
+        return "a name or {name: options}"
     if not get_args(kind):
         name = str(getattr(kind, "__name__", kind))
-        words = {"float": "a number", "int": "a whole number", "str": "text", "NoneType": "nothing"}
         fields = [one.name for one in dataclass_fields(kind)] if is_dataclass(kind) else []
-        return f"a mapping of {', '.join(fields)}" if fields else words.get(name, name)
+        return f"a mapping of {', '.join(fields)}" if fields else _WORDS.get(name, (name,))[0]
     if get_origin(kind) is Literal:
         return " or ".join(map(repr, get_args(kind)))
     if _is_union(kind):
-        return " or ".join(map(_words, get_args(kind)))
+        return " or ".join(map(words, get_args(kind)))
+    if get_origin(kind) in (list, tuple, Sequence):
+        name = str(getattr(get_args(kind)[0], "__name__", ""))
+        return f"a list of {_WORDS[name][-1]}" if name in _WORDS else "a list"
+    if get_origin(kind) in (dict, Mapping):
+        return "a mapping"
     return str(kind).replace("typing.", "")
 
 
 @cache
-def _types(function: Callable[..., Any]) -> dict[str, Any]:
+def hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The types of the parameters; empty where annotations exist for checkers only."""
     try:
         return get_type_hints(function.__init__ if inspect.isclass(function) else function)
-    except (NameError, TypeError, AttributeError):  # annotations that exist for checkers only
+    except (NameError, TypeError, AttributeError):
         return {}
 
 
@@ -134,7 +152,11 @@ class Choice:
 
     def plain(self) -> Any:
         """As a recipe writes it."""
-        return {self.name: self.options} if self.options else self.name
+        options = {
+            name: value.plain() if isinstance(value, Choice) else value
+            for name, value in self.options.items()
+        }
+        return {self.name: options} if options else self.name
 
 
 def split_choice(given: Any) -> tuple[str, Any] | None:
@@ -148,13 +170,13 @@ def split_choice(given: Any) -> tuple[str, Any] | None:
 
 
 def choose(
-    given: Any, catalogue: Mapping[str, Callable[..., Any]], kind: str
+    given: Any, find: Callable[[str], Callable[..., Any]], kind: str
 ) -> tuple[Choice | None, list[Fault]]:
     """Read a choice from a catalogue.
 
     Args:
         given: what the recipe says.
-        catalogue: name -> what takes the options.
+        find: name -> what takes the options; a name that leads nowhere is a SpikedistillError.
         kind: how messages call one entry.
     """
     if isinstance(given, Choice):
@@ -165,12 +187,16 @@ def choose(
             Fault((), f"should be the name of one {kind}, or {{name: options}}, not {say(given)}")
         ]
     name, raw = parts
-    if name not in catalogue:
-        return None, [Fault((), f"there is no {kind} {name!r}; {suggest(name, catalogue)}")]
-    presets = getattr(catalogue[name], "presets", {})
-    rest = {key: value for key, value in raw.items() if key != "preset"} if presets else raw
-    options, faults = checked(catalogue[name], rest, also=("preset",) if presets else ())
-    if presets and "preset" in raw:
+    try:
+        made = find(name)
+    except SpikedistillError as error:
+        return None, [Fault((), str(error))]
+    presets = getattr(made, "presets", {})
+    plain = isinstance(raw, Mapping)
+    rest = {key: raw[key] for key in raw if key != "preset"} if presets and plain else raw
+    also = ("preset",) if presets else ()
+    options, faults = checked(made, rest, skip=supplied(made), also=also)
+    if presets and plain and "preset" in raw:
         if raw["preset"] not in presets:
             text = f"{name} has no preset {raw['preset']!r}; {suggest(str(raw['preset']), presets)}"
             faults.append(Fault(("preset",), text))

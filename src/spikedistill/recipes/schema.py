@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from dataclasses import asdict, replace
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from spikedistill.core.errors import suggest
-from spikedistill.recipes.entries import (
-    DataEntry,
-    LossEntry,
-    NetworkEntry,
-    read_augment,
-    read_data,
-    read_encoder,
-    read_loss,
-    read_network,
-)
-from spikedistill.recipes.faults import Fault, Path, RecipeError, from_pydantic, say, throw
-from spikedistill.recipes.options import checked
+from spikedistill.core.calls import look_in
+from spikedistill.metrics import METRICS
+from spikedistill.recipes.crossed import crossed
+from spikedistill.recipes.data_entry import DataEntry, read_augment, read_data, read_encoder
+from spikedistill.recipes.faults import Fault, RecipeError, from_pydantic, say, throw
+from spikedistill.recipes.loss_entry import LossEntry, read_losses
+from spikedistill.recipes.network_entry import NetworkEntry, read_network
+from spikedistill.recipes.options import Choice, checked, choose
 from spikedistill.training.settings import Settings
 
 
@@ -30,6 +25,35 @@ def _read_training(given: Any) -> dict[str, Any]:
     if faults:
         throw(faults)
     return options
+
+
+OWN = ("optimizer", "lr", "momentum", "nesterov", "weight_decay", "decay", "schedule", "warmup",
+       "milestones", "gamma")  # fmt: skip
+"""Settings that a role may have of its own."""
+
+
+def _read_own_training(given: Any) -> dict[str, Any]:
+    options = _read_training(given)
+    wrong = [name for name in options if name not in OWN]
+    if wrong:
+        text = f"belongs to the whole phase; a role of its own may set {', '.join(OWN)}"
+        throw([Fault((name,), text) for name in wrong])
+    return options
+
+
+def _read_metrics(given: Any) -> tuple[Choice, ...]:
+    if isinstance(given, tuple) and all(isinstance(one, Choice) for one in given):
+        return given
+    if not isinstance(given, list | tuple):
+        throw([Fault((), f"should be a list of metrics, not {say(given)}")])
+    found, faults = [], []
+    for number, one in enumerate(given):
+        choice, wrong = choose(one, METRICS.find, "metric")
+        faults += [Fault((number, *fault.path), fault.sentence) for fault in wrong]
+        found += [] if choice is None else [choice]
+    if faults:
+        throw(faults)
+    return tuple(found)
 
 
 def _read_name(given: Any) -> str:
@@ -46,14 +70,15 @@ class _Closed(BaseModel):
 Name = Annotated[str, BeforeValidator(_read_name)]
 Data = Annotated[DataEntry, BeforeValidator(read_data)]
 Network = Annotated[NetworkEntry, BeforeValidator(read_network)]
-Losses = tuple[Annotated[LossEntry, BeforeValidator(read_loss)], ...]
+Losses = Annotated[tuple[LossEntry, ...], BeforeValidator(read_losses)]
 Training = Annotated[dict[str, Any], BeforeValidator(_read_training)]
 
 
 class Claim(_Closed):
     """What a publication says this recipe reaches."""
 
-    metric: Literal["top1"] = "top1"
+    metric: str = ""
+    """Which metric it is; empty (or `top1`, of earlier versions): the main one."""
     value: float
     source: str = ""
 
@@ -61,43 +86,104 @@ class Claim(_Closed):
 class RoleEntry(_Closed):
     """A way of running one of the recipe's networks."""
 
-    network: str
-    timesteps: Annotated[int, Field(ge=1)] = 1
-    trainable: bool = False
-    record: bool = False
-    """Run it once per sample and keep the answers: for roles that do not learn, on data that are
-    not augmented."""
+    network: str = Field(description="one of `networks`")
+    timesteps: Annotated[int, Field(ge=1)] = Field(1, description="T; 1 for an ANN")
+    trainable: bool = Field(False, description="true for who learns")
+    record: bool = Field(
+        False,
+        description="true: run it once per sample and keep the answers; for roles that do not "
+        "learn, on data that are not augmented",
+    )
+    training: Annotated[dict[str, Any], BeforeValidator(_read_own_training)] = Field(
+        {},
+        description="optimiser settings of a role that learns where they are not those of the "
+        "phase, as `{lr: 0.01, optimizer: adamw}`",
+    )
 
 
 class Phase(_Closed):
-    """Roles, a weighted sum of losses, a budget; and other sets of losses to compare with."""
+    """A training: roles, a weighted sum of losses, a budget."""
 
-    name: Name
-    roles: dict[str, RoleEntry]
-    losses: Losses
-    training: Training = {}
-    compare: dict[Name, Losses] = {}
+    name: Name = Field(description="of the phase; the last one is `student` where it has none")
+    roles: dict[str, RoleEntry] = Field(
+        description="name -> how a network runs, for example `student: {network: student, "
+        "timesteps: 2, trainable: true}` and `teacher: {network: teacher}`"
+    )
+    losses: Losses = Field(description="a list; `spikedistill show losses`")
+    training: Training = Field(
+        {},
+        description="what is different from the recipe's `training`; `epochs: 0` judges without "
+        "training",
+    )
+    data: Data | None = Field(
+        None, description="data of this phase, where they are not the recipe's: a general corpus"
+    )
+    compare: dict[Name, Losses] = Field(
+        {},
+        description="name -> another list of losses; a student each, beside the one of `losses`, "
+        "from the same weights and data",
+    )
 
     @property
     def student(self) -> str:
         """The role that is evaluated and saved: `student` where it learns, else who learns."""
-        learning = [name for name, role in self.roles.items() if role.trainable]
-        return "student" if "student" in learning else learning[0]
+        found = self.learning or tuple(self.roles)
+        return "student" if "student" in found else found[0]
+
+    @property
+    def learning(self) -> tuple[str, ...]:
+        """The roles that learn."""
+        return tuple(name for name, role in self.roles.items() if role.trainable)
 
 
 class Recipe(_Closed):
-    """One experiment."""
+    """One experiment: data, networks, and one or more phases of training."""
 
-    name: Name
-    description: str = ""
-    claim: Claim | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
-    data: Data
-    augment: Annotated[dict[str, Any], BeforeValidator(read_augment)] = {}
-    encoder: Annotated[str, BeforeValidator(read_encoder)] = "direct"
-    networks: dict[Name, Network]
-    training: Training = {}
-    phases: tuple[Phase, ...]
+    name: Name = Field(
+        description="of the recipe, and of its run folder: letters, digits, `-`, `_`, `.` and `+`"
+    )
+    base: str = Field(
+        "",
+        exclude=True,
+        description="a recipe of the library or another file, over which this one is laid: "
+        "mappings are joined key by key, everything else (lists too) is replaced. One level only",
+    )
+    beside: str = Field(
+        "",
+        description="the folder in which `file:Name` is looked for too; that of the recipe's file "
+        "where nothing is said",
+    )
+    description: str = Field("", description="a line for lists and reports")
+    claim: Claim | None = Field(
+        None,
+        description='what a publication says it reaches, `{value: 83.6, source: "Table 2"}`, '
+        "top-1 in percent; shown beside what was measured",
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(
+        0, description="fixes initial weights, order, augmentation and which samples are held out"
+    )
+    data: Data = Field(description="`spikedistill show data`")
+    augment: Annotated[dict[str, Any], BeforeValidator(read_augment)] = Field(
+        {}, description="`spikedistill show augment`"
+    )
+    encoder: Annotated[str, BeforeValidator(read_encoder)] = Field(
+        "direct",
+        description="how a sample becomes an input in time: `direct` (the image at every step), "
+        "`rate` (a spike with the intensity as its probability), `latency` (one spike, the "
+        "earlier the brighter), `frames` (event data; a role of one time step sees the mean frame)",
+    )
+    metrics: Annotated[tuple[Choice, ...], BeforeValidator(_read_metrics)] = Field(
+        (),
+        description="what judges, the main one first: of `spikedistill list metrics`, or "
+        "`file:Name`; those of the data's task where nothing is said",
+    )
+    networks: dict[Name, Network] = Field(
+        description="name -> network; `spikedistill show networks`"
+    )
+    training: Training = Field(
+        {}, description="budget and optimiser of all phases; `spikedistill show training`"
+    )
+    phases: tuple[Phase, ...] = Field(description="a list; `spikedistill show phases`")
 
     def settings(self, phase: Phase) -> Settings:
         """The recipe's training settings with the phase's laid over them."""
@@ -109,11 +195,13 @@ class Recipe(_Closed):
         return {
             "name": self.name,
             "description": self.description,
+            **({"beside": self.beside} if self.beside else {}),
             **claim,
             "seed": self.seed,
             "data": self.data.plain(),
             "augment": self.augment,
             "encoder": self.encoder,
+            **({"metrics": [one.plain() for one in self.metrics]} if self.metrics else {}),
             "networks": {name: network.plain() for name, network in self.networks.items()},
             "phases": [self._plain_phase(phase) for phase in self.phases],
         }
@@ -126,11 +214,20 @@ class Recipe(_Closed):
         }
         return {
             "name": phase.name,
-            "roles": {name: role.model_dump() for name, role in phase.roles.items()},
+            **({"data": phase.data.plain()} if phase.data else {}),
+            "roles": {name: plain_role(role) for name, role in phase.roles.items()},
             "losses": [loss.plain() for loss in phase.losses],
             **({"compare": compare} if compare else {}),
             "training": training,
         }
+
+
+def plain_role(role: RoleEntry) -> dict[str, Any]:
+    """A role as a recipe writes it."""
+    plain = role.model_dump()
+    plain["training"] = {key: list(value) if isinstance(value, tuple) else value
+                         for key, value in plain["training"].items()}  # fmt: skip
+    return plain if plain["training"] else {k: v for k, v in plain.items() if k != "training"}
 
 
 def parse(given: Any, source: str = "", before: Sequence[Fault] = ()) -> Recipe:
@@ -146,6 +243,8 @@ def parse(given: Any, source: str = "", before: Sequence[Fault] = ()) -> Recipe:
     """
     if not isinstance(given, Mapping):
         raise RecipeError(source, [Fault((), f"should be a mapping, not {say(given)}")])
+    if given.get("beside"):
+        look_in(str(given["beside"]))
     given = _named_phases(given)
     source = source or str(given.get("name", "without a name"))
     faults, recipe = list(before), None
@@ -153,7 +252,7 @@ def parse(given: Any, source: str = "", before: Sequence[Fault] = ()) -> Recipe:
         recipe = Recipe.model_validate(given)
     except ValidationError as error:
         faults += from_pydantic(error, Recipe)
-    faults += list(_crossed(given))
+    faults += list(crossed(given))
     if recipe is not None and not faults:
         faults += _unsettled(recipe)
     if faults or recipe is None:
@@ -181,97 +280,30 @@ def _unsettled(recipe: Recipe) -> list[Fault]:
     faults = []
     for number, phase in enumerate(recipe.phases):
         try:
-            recipe.settings(phase)
+            settings = recipe.settings(phase)
         except ValueError as error:
             faults.append(Fault(("phases", number, "training"), str(error)))
+        else:
+            faults += _unsettled_roles(phase, settings, number)
     return faults
 
 
-def _mapping(value: Any) -> Mapping[Any, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _crossed(given: Mapping[str, Any]) -> Iterator[Fault]:
-    """Names that should lead to something else in the recipe; looked for in the raw mapping.
-
-    So they are found even where another part of the recipe is wrong.
-    """
-    networks = _mapping(given.get("networks"))
-    for name, network in networks.items():
-        other = _mapping(network).get("twin_of")
-        if isinstance(other, str) and other not in set(networks) - {name}:
-            path = ("networks", str(name), "twin_of")
-            yield Fault(path, f"there is no other network {other!r}; {suggest(other, networks)}")
-    phases = given.get("phases")
-    if phases == []:
-        yield Fault(("phases",), "needs at least one phase")
-    cells: list[str] = []
-    for number, phase in enumerate(phases if isinstance(phases, list) else []):
-        here = ("phases", number)
-        yield from _crossed_phase(_mapping(phase), here, given)
-        for cell in [_mapping(phase).get("name"), *_mapping(_mapping(phase).get("compare"))]:
-            if cell in cells:
-                yield Fault(here, f"two trainings are called {cell!r}; give each its own name")
-            cells.append(str(cell))
-
-
-def _crossed_phase(
-    phase: Mapping[str, Any], here: Path, given: Mapping[str, Any]
-) -> Iterator[Fault]:
-    networks = _mapping(given.get("networks"))
-    roles = _mapping(phase.get("roles"))
-    for name, role in roles.items():
-        network = _mapping(role).get("network")
-        if isinstance(network, str) and network not in networks:
-            path = (*here, "roles", str(name), "network")
-            yield Fault(path, f"there is no network {network!r}; {suggest(network, networks)}")
-    yield from _crossed_records(given, roles, (*here, "roles"))
-    if roles and not any(_mapping(role).get("trainable") for role in roles.values()):
-        yield Fault((*here, "roles"), "no role learns; mark one with trainable: true")
-    sets = {("losses",): phase.get("losses")} | {
-        ("compare", str(name)): losses for name, losses in _mapping(phase.get("compare")).items()
-    }
-    for where, losses in sets.items():
-        yield from _crossed_losses(losses, (*here, *where), roles)
-
-
-def _crossed_records(
-    given: Mapping[str, Any], roles: Mapping[Any, Any], here: Path
-) -> Iterator[Fault]:
-    """Roles to be recorded that would answer differently at the next visit of a sample."""
-    learning = {
-        _mapping(role).get("network") for role in roles.values() if _mapping(role).get("trainable")
-    }
-    augment = _mapping(given.get("augment"))
-    for name, role in roles.items():
-        if _mapping(role).get("record") is not True:
+def _unsettled_roles(phase: Phase, settings: Settings, number: int) -> Iterator[Fault]:
+    """The same of roles with settings of their own."""
+    seen: set[str] = set()
+    for name, role in phase.roles.items():
+        if not role.training:
             continue
-        reasons = {
-            "its network learns in this phase": _mapping(role).get("network") in learning,
-            "the data are augmented; leave out augment": any(augment.values()),
-            "encoder: rate draws its input anew each time": given.get("encoder") == "rate",
-        }
-        for reason, holds in reasons.items():
-            if holds:
-                text = "cannot be recorded, because it would not answer the same twice"
-                yield Fault((*here, str(name), "record"), f"{text}: {reason}, or set record: false")
-
-
-def _crossed_losses(losses: Any, here: Path, roles: Mapping[Any, Any]) -> Iterator[Fault]:
-    seen: list[str] = []
-    if losses == []:
-        yield Fault(here, "needs at least one loss")
-    for number, given in enumerate(losses if isinstance(losses, list) else []):
-        try:
-            loss = read_loss(given)
-        except ValidationError:
-            continue  # its own faults are told where it is read
-        path = (*here, number, loss.method)
-        for seat in ("learner", "guide"):
-            role = getattr(loss, seat)
-            if role is not None and role not in roles:
-                text = f"the {seat} is {role!r}, and there is no such role; {suggest(role, roles)}"
-                yield Fault(path, text)
-        if loss.name in seen:
-            yield Fault(path, f"two losses are called {loss.name!r}; give one of them a `name:`")
-        seen.append(loss.name)
+        problem = ""
+        if not role.trainable:
+            problem = "is for a role that learns; mark it with trainable: true, or leave it out"
+        elif role.network in seen:
+            problem = f"is there in two roles of the network {role.network!r}; leave one out"
+        else:
+            try:
+                replace(settings, **role.training)
+            except ValueError as error:
+                problem = str(error)
+        seen.add(role.network)
+        if problem:
+            yield Fault(("phases", number, "roles", name, "training"), problem)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from types import ModuleType
+from functools import partial
 from typing import Any
 
-from spikedistill import data, layers, methods, models, neurons
-from spikedistill.core.catalogue import find as find_class
-from spikedistill.core.catalogue import names
+from spikedistill.conversion import CONVERSIONS
+from spikedistill.core.calls import resolve
+from spikedistill.core.catalogue import Catalogue
 from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.place import supplied
 from spikedistill.core.reference import Reference
+from spikedistill.data import DATA
+from spikedistill.layers import LAYERS
+from spikedistill.methods import METHODS
+from spikedistill.metrics import METRICS
+from spikedistill.models import MODELS
+from spikedistill.neurons import NEURONS
 from spikedistill.recipes import files, parts
 from spikedistill.recipes.blocks import BLOCKS
-from spikedistill.recipes.options import parameters, split_choice
-from spikedistill.training.settings import Settings
+from spikedistill.recipes.options import hints, parameters, split_choice, words
+from spikedistill.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,16 @@ def _options(function: Callable[..., Any], skip: tuple[str, ...]) -> tuple[Optio
         Option(
             name,
             "required" if one.default is one.empty else _short(one.default),
-            "" if one.annotation is one.empty else str(one.annotation),
+            _takes(function, one),
         )
         for name, one in parameters(function).items()
         if name not in skip
     )
+
+
+def _takes(function: Callable[..., Any], one: inspect.Parameter) -> str:
+    kind = hints(function).get(one.name, one.annotation)
+    return "" if kind is one.empty else kind if isinstance(kind, str) else words(kind)
 
 
 def _short(value: Any) -> str:
@@ -71,26 +81,31 @@ def _short(value: Any) -> str:
     return value.__name__ if inspect.isroutine(value) or inspect.isclass(value) else repr(value)
 
 
-def _modules(package: ModuleType) -> Iterator[tuple[str, ModuleType]]:
-    for file in sorted(pkgutil.iter_modules(package.__path__), key=lambda file: file.name):
-        if not file.name.startswith("_"):
-            yield file.name, importlib.import_module(f"{package.__name__}.{file.name}")
-
-
 def _doc(thing: Any) -> str:
     return inspect.cleandoc(thing.__doc__ or "")
 
 
-def _catalogue(package: ModuleType, kind: str, skip: tuple[str, ...]) -> list[Item]:
-    found = []
-    for name in names(package):
-        made = find_class(package, name)
-        module = importlib.import_module(made.__module__)
-        page = [_doc(module), *([_doc(made)] if kind == "neuron" else [])]
-        reference = getattr(made, "reference", None)
-        text, options = "\n\n".join(page), _options(made, ("self", *skip))
-        found.append(Item(kind, name, text, options, _presets(made), reference))
-    return found
+def shelf(catalogue: Catalogue, kind: str) -> list[Item]:
+    """A page for each member of a catalogue."""
+    return [_item(catalogue, kind, name) for name in catalogue.names()]
+
+
+def _item(catalogue: Catalogue, kind: str, name: str) -> Item:
+    made, module = catalogue.find(name), catalogue.module(name)
+    own = "" if not callable(made) else _doc(made)
+    page = [own] if catalogue.several else [_doc(module), own]
+    options = _options(made, _skipped(catalogue, made)) if callable(made) else ()
+    text = "\n\n".join(filter(None, page))
+    return Item(kind, name, text, options, _presets(made), getattr(made, "reference", None))
+
+
+def _skipped(catalogue: Catalogue, made: Any) -> tuple[str, ...]:
+    """Parameters that are not the recipe's to give."""
+    if catalogue is METHODS:
+        return ("self", "learner", "guide")
+    if catalogue is DATA:
+        return (next(iter(parameters(made)), ""),)
+    return ("self", *supplied(made))
 
 
 def _presets(made: Any) -> dict[str, str]:
@@ -99,46 +114,6 @@ def _presets(made: Any) -> dict[str, str]:
         or "the defaults"
         for name, changes in getattr(made, "presets", {}).items()
     }
-
-
-def _methods() -> list[Item]:
-    return _catalogue(methods, "method", ("learner", "guide"))
-
-
-def _neurons() -> list[Item]:
-    return _catalogue(neurons, "neuron", ())
-
-
-def _layers() -> list[Item]:
-    return [
-        Item("layer", name, "\n\n".join([_doc(module), *(_doc(one) for one in _public(module))]))
-        for name, module in _modules(layers)
-    ]
-
-
-def _public(module: ModuleType) -> list[Any]:
-    return [
-        value
-        for name, value in vars(module).items()
-        if inspect.isclass(value) and value.__module__ == module.__name__ and name[0] != "_"
-    ]
-
-
-def _models() -> list[Item]:
-    return [
-        Item("model", name, _doc(models.find(name)), _options(models.find(name), ()))
-        for name in models.names()
-    ]
-
-
-def _data() -> list[Item]:
-    found = []
-    for name in data.names():
-        module = data.find(name)
-        first = next(iter(parameters(module.load)))
-        text = f"{_doc(module)}\n\n{_doc(module.load)}"
-        found.append(Item("data set", name, text, _options(module.load, (first,))))
-    return found
 
 
 def _recipes() -> list[Item]:
@@ -153,17 +128,28 @@ def _recipes() -> list[Item]:
 
 def _blocks() -> list[Item]:
     return [
-        Item("block of a recipe", name, text, _options(Settings, ()) if name == "training" else ())
-        for name, text in BLOCKS.items()
+        Item(
+            "block of a recipe",
+            name,
+            block.text,
+            tuple(Option(key.name, key.default, key.takes) for key in block.keys),
+        )
+        for name, block in BLOCKS.items()
     ]
 
 
+CATALOGUES: Mapping[str, tuple[Catalogue, str]] = {
+    "methods": (METHODS, "method"),
+    "neurons": (NEURONS, "neuron"),
+    "layers": (LAYERS, "layer"),
+    "models": (MODELS, "model"),
+    "data": (DATA, "data set"),
+    "conversions": (CONVERSIONS, "conversion"),
+    "metrics": (METRICS, "metric"),
+    "tasks": (TASKS, "task"),
+}
 SHELVES: Mapping[str, Callable[[], list[Item]]] = {
-    "methods": _methods,
-    "neurons": _neurons,
-    "layers": _layers,
-    "models": _models,
-    "data": _data,
+    **{name: partial(shelf, *one) for name, one in CATALOGUES.items()},
     "recipes": _recipes,
     "blocks": _blocks,
 }
@@ -175,12 +161,23 @@ def find(name: str) -> list[Item]:
     Raises:
         SpikedistillError: if nothing has; the message names what comes closest.
     """
-    items = [item for shelf in SHELVES.values() for item in shelf()]
+    if ":" in name:
+        return _own(name)
+    items = [item for make in SHELVES.values() for item in make()]
     found = [item for item in items if item.name == name]
     if not found:
         known = suggest(name, {item.name for item in items})
         raise SpikedistillError(f"nothing here is called {name!r}; {known}")
     return found
+
+
+def _own(name: str) -> list[Item]:
+    """The page of something in a user's own file."""
+    found = resolve(name, callable_only=False)
+    for catalogue, kind in CATALOGUES.values():
+        if catalogue.is_member(found):
+            return [_item(catalogue, kind, name)]
+    return [Item("of your own", name, _doc(found), _options(found, ("self",)))]
 
 
 def references(config: Mapping[str, Any]) -> list[Reference]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from spikedistill.core.row import Row
 from spikedistill.report.examined import Examined
 from spikedistill.report.read_run import Run
 from spikedistill.report.table import label
@@ -22,23 +22,29 @@ class Chapter:
     examined: Mapping[Key, Examined]
     missing: tuple[str, ...] = ()
     bibtex: str = ""
+    sections: tuple[str, ...] = ()
+    """Names of the sections that belong to its task."""
 
 
-def key_of(row: Mapping[str, Any]) -> Key:
+def key_of(row: Row) -> Key:
     """Under which key a row's network was examined."""
-    return ("networks", row["network"]) if row["cell"] is None else ("cells", row["cell"])
+    if row.cell is None:
+        return ("networks", row.network)
+    return ("cells", row.cell if row.file == "model" else f"{row.cell}-{row.file}")
 
 
-def name_of(row: Mapping[str, Any]) -> str:
+def name_of(row: Row) -> str:
     """A name that no other row of the run has: its training's, and its losses.
 
     Example:
-        >>> name_of({"cell": "light", "role": "student", "losses": ["kd", "sastc"]})
+        >>> made = {"network": "net", "timesteps": 1, "parameters": 0}
+        >>> name_of(Row("student", **made, cell="light", losses=["kd", "sastc"]))
         'light: kd + sastc'
-        >>> name_of({"cell": "kd", "role": "student", "losses": ["kd"]})
+        >>> name_of(Row("student", **made, cell="kd", losses=["kd"]))
         'kd'
     """
-    if row["cell"] is None:
+    if row.cell is None:
         return label(row)
-    losses = " + ".join(row["losses"])
-    return row["cell"] if losses == row["cell"] else f"{row['cell']}: {losses}"
+    losses = " + ".join(row.losses)
+    name = row.cell if losses == row.cell else f"{row.cell}: {losses or 'not trained'}"
+    return name if row.file == "model" else f"{name} ({row.role})"

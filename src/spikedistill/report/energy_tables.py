@@ -112,6 +112,12 @@ def sentences(found: Mapping[str, Any], uncounted: Iterable[str] = ()) -> list[s
     said += [f"Not counted, because it is no layer: {what}." for what in uncounted]
     if found["teacher"] is None:
         said.append("No ANN guided this network; the ANN beside it is the network itself.")
+    for one in found["teachers"][1:]:
+        times = found["totals"]["45nm"]["snn_pj"] / one["pj"]["45nm"]
+        said.append(
+            f"Another ANN that guides it, {one['network']!r}: {compact(one['macs'])} MACs; the "
+            f"spiking network takes {100 * times:.1f} % of its energy (45 nm, float32)."
+        )
     said.append(
         "The rows with memory and with 8-bit weights are reconstructions of this project "
         "(docs/energy.md)."

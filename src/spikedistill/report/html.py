@@ -16,9 +16,10 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from spikedistill.report import headline, inside
+from spikedistill.report import headline
 from spikedistill.report.chapter import Chapter
 from spikedistill.report.page import Shown, Table
+from spikedistill.report.sections import ALWAYS, SECTIONS
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -90,6 +91,8 @@ def _policy(style: str, script: str) -> str:
 
 def _sections(chapter: Chapter, key: str) -> dict[str, Any]:
     run = chapter.run
+    shown = [_section(name, chapter, key) for name in (*ALWAYS, *chapter.sections)]
+    shown = [one for one in shown if one["data"]]
     return {
         "key": key,
         "name": run.name,
@@ -100,15 +103,25 @@ def _sections(chapter: Chapter, key: str) -> dict[str, Any]:
         "tiles": headline.tiles(run),
         "table": headline.table([chapter]) if run.rows else None,
         "pareto": headline.pareto([chapter], f"{key}-pareto"),
+        "pareto_title": f"{headline.metric_of([chapter]).capitalize()}, time and energy",
         "curves": headline.curves([chapter], key),
-        "attention": inside.attention(chapter),
-        "maps": inside.maps(chapter),
-        "firing": inside.firing(chapter, key),
-        "energy": inside.energy(chapter),
-        "confusion": inside.confusion(chapter),
-        "mistakes": inside.mistakes(chapter),
+        "sample": run.sample,
+        "sections": shown,
+        "moving": any(one["name"] == "maps" and one["data"]["moving"] for one in shown),
         "config": yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True),
         "bibtex": chapter.bibtex,
+    }
+
+
+def _section(name: str, chapter: Chapter, key: str) -> dict[str, Any]:
+    """One section for its template."""
+    section = SECTIONS.find(name)
+    file = f"sections/{name}.html"
+    return {
+        "name": name.replace(":", "-"),
+        "title": section.title,
+        "data": section.show(chapter, key),
+        "template": file if (TEMPLATES / file).exists() else "sections/tables.html",
     }
 
 

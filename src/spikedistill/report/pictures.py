@@ -6,9 +6,14 @@ import base64
 from io import BytesIO
 
 import numpy as np
+import torch
 from jaxtyping import Float, UInt8
 from matplotlib import colormaps
 from PIL import Image
+from torch import Tensor
+
+from spikedistill.data import Collate, Loader, Samples, pick
+from spikedistill.report.frames import painted
 
 PLAIN = 64
 """Images of up to so many pixels a side are kept exactly; larger ones become small photographs."""
@@ -46,3 +51,19 @@ def _address(image: Image.Image, kind: str, **options: int) -> str:
     image.save(file, kind, optimize=True, **options)
     text = base64.b64encode(file.getvalue()).decode("ascii")
     return f"data:image/{kind.lower()};base64,{text}"
+
+
+def images_at(samples: Samples, index: Tensor, collate: Collate) -> Tensor:
+    """Some images as networks get them: `[N, C, H, W]`, or event frames `[N, T, 2, H, W]`."""
+    inputs = next(Loader(pick(samples, index), len(index), collate=collate).epoch(0)).inputs
+    assert isinstance(inputs, Tensor)
+    return inputs
+
+
+def pixels_of(images: Tensor) -> np.ndarray:
+    """Bytes `[N, C, H, W]`; of frames one more, `[N, T + 1, C, H, W]`: their mean."""
+    if images.dim() == 5 and images.shape[2] == 2:
+        images = torch.stack([painted(frames) for frames in images.cpu()])
+    elif images.dim() == 5:
+        images = torch.cat([images, images.mean(1, keepdim=True)], 1)
+    return (images.clamp(0, 1) * 255).round().to(torch.uint8).cpu().contiguous().numpy()

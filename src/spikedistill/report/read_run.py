@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.row import Row, main_score
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Run:
 
     path: Path
     config: dict[str, Any]
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     """One for each network that was judged, as in `result.json`."""
     manifest: dict[str, Any] = field(default_factory=dict)
     histories: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -27,6 +28,8 @@ class Run:
     planned: tuple[str, ...] = ()
     """The trainings in their order."""
     finished: bool = True
+    word: str = "image"
+    """What a sample of its data is called."""
     missing: tuple[str, ...] = ()
     """What could not be read or is not there yet."""
 
@@ -43,19 +46,24 @@ class Run:
         )
 
     @property
-    def main(self) -> dict[str, Any] | None:
+    def main(self) -> Row | None:
         """The row of the last training, which the run is about; None until it is judged."""
         last = self.planned[-1] if self.planned else None
-        return next((row for row in self.rows if row["cell"] == last), None)
+        return next((row for row in reversed(self.rows) if row.cell == last), None)
 
     @property
-    def teacher(self) -> dict[str, Any] | None:
+    def sample(self) -> str:
+        """What a sample of its data is called, as "image"."""
+        return self.word
+
+    @property
+    def teacher(self) -> Row | None:
         """The row of the network that the last phase's student learned from, if it has one."""
         phases = self.config.get("phases")
         last = phases[-1] if isinstance(phases, list) and phases else {}
         roles = _mapping(_mapping(last).get("roles"))
         fixed = [r.get("network") for r in map(_mapping, roles.values()) if not r.get("trainable")]
-        rows = [row for row in self.rows if row["network"] in fixed]
+        rows = [row for row in self.rows if row.network in fixed]
         return rows[-1] if rows else None
 
 
@@ -75,8 +83,9 @@ def read_run(path: Path | str) -> Run:
         rows = _rows({"rows": _json(path / "teachers.json", missing)}, path, missing)
         for name in planned:
             where = path / "cells" / name / "result.json"
-            rows += _rows({"rows": [_json(where, missing)]}, where, missing)
-    done = {row["cell"] for row in rows}
+            cell = _json(where, missing)
+            rows += _rows({"rows": [*_mapping(cell).get("others", ()), cell]}, where, missing)
+    done = {row.cell for row in rows}
     waiting = [name for name in planned if name not in done]
     if waiting:
         missing.append(
@@ -137,36 +146,18 @@ def _json(path: Path, missing: list[str]) -> Any:
         return None
 
 
-_NUMBERS = ("valid", "parameters", "macs", "firing_rate", "synops", "multiplications", "timesteps",
-            "train_seconds")  # fmt: skip
-
-
-def _rows(result: Any, path: Path, missing: list[str]) -> list[dict[str, Any]]:
-    """Rows with every key that a report reads, of the kind that it expects."""
-    found = []
+def _rows(result: Any, path: Path, missing: list[str]) -> list[Row]:
+    """The rows that can be read."""
+    found: list[Row] = []
     given = _mapping(result).get("rows")
-    for row in given if isinstance(given, list) else []:
-        if row is None:
+    for plain in given if isinstance(given, list) else []:
+        if plain is None:
             continue
         try:
-            numbers = {name: _number(row.get(name)) for name in _NUMBERS}
-            found.append(
-                {
-                    **numbers,
-                    "cell": None if row.get("cell") is None else str(row["cell"]),
-                    "role": str(row["role"]),
-                    "network": str(row["network"]),
-                    "losses": [str(loss) for loss in row["losses"]],
-                    "accuracy": [float(value) for value in row["accuracy"]],
-                }
-            )
+            found.append(Row.from_plain(plain))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             missing.append(f"A row of {path} is damaged ({error!r}) and was left out.")
     return found
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
 
 
 def _manifest(path: Path, missing: list[str]) -> dict[str, Any]:
@@ -187,7 +178,7 @@ def _history(cell: Path, done: bool, missing: list[str]) -> list[dict[str, Any]]
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             losses = {str(k): float(v) for k, v in row["losses"].items()}
-            valid = [float(v) for v in (row.get("valid") or {}).get("accuracy") or []]
+            valid = main_score(row.get("valid"))
             rows.append({"epoch": int(row["epoch"]), "losses": losses, "valid": valid})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         missing.append(f"{path} is damaged after epoch {len(rows)} ({error!r}).")

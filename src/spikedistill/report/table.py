@@ -9,23 +9,26 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from spikedistill.core.row import Row
 
-def label(row: Mapping[str, Any]) -> str:
+
+def label(row: Row) -> str:
     """How a network was trained, in few words: its losses, or that it came trained.
 
     The name of its training stands there where it says more than its role and losses do.
 
     Example:
-        >>> label({"role": "student", "losses": ["cross_entropy", "sastc"]})
+        >>> made = {"network": "net", "timesteps": 1, "parameters": 0}
+        >>> label(Row("student", **made, losses=["cross_entropy", "sastc"]))
         'student: cross_entropy + sastc'
-        >>> label({"role": "teacher", "losses": []})
+        >>> label(Row("teacher", **made))
         'teacher: as it came'
-        >>> label({"role": "student", "losses": ["sastc"], "cell": "grouped"})
+        >>> label(Row("student", **made, losses=["sastc"], cell="grouped"))
         'student (grouped): sastc'
     """
-    cell = row.get("cell")
-    named = "" if cell in (None, row["role"], *row["losses"]) else f" ({cell})"
-    return f"{row['role']}{named}: {' + '.join(row['losses']) or 'as it came'}"
+    named = "" if row.cell in (None, row.role, *row.losses) else f" ({row.cell})"
+    as_it_is = "as it came" if row.cell is None else "not trained"
+    return f"{row.role}{named}: {' + '.join(row.losses) or as_it_is}"
 
 
 def compact(value: float | None) -> str:
@@ -93,40 +96,48 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def accuracy_at(row: Mapping[str, Any], step: int) -> str:
-    """Accuracy at T' = `step`; an ANN has one step, which counts for all."""
-    values = row["accuracy"]
-    if not values or step > len(values):
-        return "-" if len(values) != 1 else ""
-    return percent(values[step - 1])
+def score_at(row: Row, step: int) -> str:
+    """The main metric at T' = `step`; an ANN has one step, which counts for all."""
+    if step > len(row.curve):
+        return "-" if len(row.curve) != 1 else ""
+    return percent(row.curve[step - 1])
+
+
+def judged_by(rows: Sequence[Row]) -> str:
+    """The unit that heads the columns of scores; the metric too where it is not accuracy."""
+    named = next((row for row in rows if row.metric), None)
+    if named is None or named.metric == "accuracy":
+        return "%"
+    return f"{named.metric}, {named.unit}" if named.unit else named.metric
 
 
 def result_table(result: Mapping[str, Any]) -> Table:
     """The rich table of a run."""
-    rows: Sequence[Mapping[str, Any]] = result["rows"]
-    steps = max((len(row["accuracy"]) for row in rows), default=1)
+    rows = [Row.from_plain(row) for row in result["rows"]]
+    steps, unit = max((len(row.curve) for row in rows), default=1), judged_by(rows)
     title = f"{result['name']} (test split of {result['data']}, seed {result['seed']})"
     table = Table(title=escape(title))
     table.add_column("network: trained by", overflow="fold")
-    for name in ("T", *(f"T'={step} %" for step in range(1, steps + 1)), "valid %", "parameters",
-                 "firing rate", "SynOps", "multiply-adds", "training"):  # fmt: skip
+    for name in ("T", *(f"T'={step} {unit}" for step in range(1, steps + 1)), f"valid {unit}",
+                 "parameters", "firing rate", "SynOps", "multiply-adds", "training"):  # fmt: skip
         table.add_column(name, justify="right")
     for row in rows:
-        rate = row["firing_rate"]
         table.add_row(
             escape(label(row)),
-            str(row["timesteps"]),
-            *(accuracy_at(row, step) for step in range(1, steps + 1)),
-            percent(row["valid"]),
-            compact(row["parameters"]),
-            "-" if rate is None else f"{rate:.3f}",
-            compact(row["synops"]),
-            compact(row["multiplications"]),
-            duration(row.get("train_seconds")),
-            style="bold" if row["cell"] == result["main"] else None,
+            str(row.timesteps),
+            *(score_at(row, step) for step in range(1, steps + 1)),
+            percent(row.valid),
+            compact(row.parameters),
+            "-" if row.firing_rate is None else f"{row.firing_rate:.3f}",
+            compact(row.synops),
+            compact(row.multiplications),
+            duration(row.train_seconds),
+            style="bold" if (row.cell, row.file) == (result["main"], "model") else None,
         )
+    notes = list(dict.fromkeys(note for row in rows for note in row.notes))
     claim = result.get("claim")
     if claim:
         source = f" ({claim['source']})" if claim.get("source") else ""
-        table.caption = f"published: {claim['value']:.2f} %{escape(source)}"
+        notes.insert(0, f"published: {claim['value']:.2f} %{escape(source)}")
+    table.caption = " ".join(notes) or None
     return table

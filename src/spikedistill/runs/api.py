@@ -12,6 +12,7 @@ from torch import nn
 
 from spikedistill.build.saved import rebuild
 from spikedistill.core.over_time import OverTime
+from spikedistill.core.row import Row
 from spikedistill.data import DataSet, Samples, data_set
 from spikedistill.recipes.schema import Recipe, parse
 from spikedistill.runs.start import start
@@ -30,10 +31,17 @@ class Result:
     """The run folder; `spikedistill.load` takes it."""
     network: OverTime
     """The student: images `[B, C, H, W]` in [0, 1], or frames, to logits `[B, K]`."""
-    accuracy: float
-    """Percent of right answers on the test split after all T steps."""
-    rows: list[dict[str, Any]]
-    """One row for each network, as in `result.json`."""
+    score: float
+    """The main metric of the task on the test split after all T steps: percent of right answers
+    for a classification."""
+    rows: list[Row]
+    """One row for each network, as in `result.json`; the student's is the last."""
+
+    @property
+    def accuracy(self) -> float:
+        """Percent of right answers on the test split after all T steps; NaN where none judges."""
+        value = self.rows[-1].last("accuracy")
+        return float("nan") if value is None else value
 
 
 def distill(
@@ -111,9 +119,9 @@ def distill(
     with Silent() if quiet else Live() as progress:
         result = start(recipe, out, None, exist, progress, networks, ready)
     saved = rebuild(out, copy.deepcopy(_root(recipe, networks)))
-    row = result["rows"][-1]
-    accuracy = row["accuracy"][-1] if row["accuracy"] else float("nan")
-    return Result(Path(out), OverTime(saved.network, timesteps).eval(), accuracy, result["rows"])
+    rows = [Row.from_plain(row) for row in result["rows"]]
+    score = float("nan") if rows[-1].score is None else rows[-1].score
+    return Result(Path(out), OverTime(saved.network, timesteps).eval(), score, rows)
 
 
 def _roles(timesteps: int) -> dict[str, Any]:
@@ -134,8 +142,8 @@ def _losses(losses: Mapping[str, Mapping[str, Any]] | Sequence[Any] | None) -> l
 def _root(recipe: Recipe, networks: Mapping[str, nn.Module]) -> nn.Module | None:
     """The network from Python from which the student is built: itself, or whose twin it is."""
     name = "student"
-    while recipe.networks[name].kind == "twin_of":
-        name = recipe.networks[name].name
+    while (source := recipe.networks[name].source) is not None:
+        name = source
     return networks.get(name)
 
 

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
-
 from spikedistill.build.cells import Cell, cells
+from spikedistill.build.data import task_of
 from spikedistill.build.experiment import Experiment, Prepared
-from spikedistill.build.networks import Facts
 from spikedistill.build.saved import model_card
 from spikedistill.core.machine import machine
+from spikedistill.core.row import Row
+from spikedistill.data import DataSet
+from spikedistill.recipes.schema import Phase
 from spikedistill.report.plot import plot_curves, plot_result
-from spikedistill.runs.row import measured
-from spikedistill.teachers import chance_warning
+from spikedistill.runs.measure_row import measured
 from spikedistill.training import checkpoint
 from spikedistill.training.manifest import manifest, state_hash
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
-from spikedistill.training.trainer import Look, fit
+from spikedistill.training.trainer import Fitted, Look, fit
 
 
 @dataclass
@@ -38,23 +38,23 @@ class Run:
     folder: RunFolder
     progress: Silent
     look: Look | None = None
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.recipe, self.data = self.experiment.recipe, self.experiment.data
 
     def all(self) -> dict[str, Any]:
         """Every cell that is not finished, then the table and the pictures."""
-        self.folder.refuse_changes(self.data.hashes)
+        self.folder.refuse_changes(self.experiment.hashes)
         self.meet_teachers()
         for cell in cells(self.recipe):
-            self.rows.append(self.one(cell))
+            self.rows += self.one(cell)
         result = {
             "name": self.recipe.name,
             "seed": self.recipe.seed,
             "claim": self.recipe.claim and self.recipe.claim.model_dump(),
             "data": self.data.name,
-            "rows": self.rows,
+            "rows": [row.plain() for row in self.rows],
             "main": cells(self.recipe)[-1].name,
         }
         if machine().is_main_process:
@@ -64,124 +64,166 @@ class Run:
 
     def meet_teachers(self) -> None:
         """Judge the networks that come trained, before anything learns from them."""
-        settings = self.recipe.settings(self.recipe.phases[0])
         learning = {
-            role.network
-            for phase in self.recipe.phases
-            for role in phase.roles.values()
-            if role.trainable
+            phase.roles[name].network for phase in self.recipe.phases for name in phase.learning
         }
         for phase in self.recipe.phases:
             for name, role in phase.roles.items():
                 entry = self.recipe.networks[role.network]
-                changes = role.network in learning or (
-                    entry.kind == "twin_of" and entry.name in learning
-                )
-                if changes or role.network in {row["network"] for row in self.rows}:
+                changes = role.network in learning or bool(learning & set(entry.sources))
+                only_judged = not phase.learning and name == phase.student
+                if changes or only_judged or role.network in {row.network for row in self.rows}:
                     continue
-                network = self.experiment.workshop.network(role.network)
-                row = self._known_teacher(network) or measured(
-                    network, role.timesteps, self.data, self.recipe.encoder, settings
-                )
-                row = {"cell": None, "role": name, "network": role.network, "losses": []} | row
-                self.rows.append(row | {"state": state_hash(network)})
-                self._say_teacher(name, role.network, row)
+                self.rows.append(self._teacher(name, phase))
         if machine().is_main_process and self.rows:
-            self.folder.write_json("teachers.json", self.rows)
+            self.folder.write_json("teachers.json", [row.plain() for row in self.rows])
 
-    def _known_teacher(self, network: nn.Module) -> dict[str, Any] | None:
-        """The row of a network that was judged before this run was resumed."""
+    def _teacher(self, name: str, phase: Phase) -> Row:
+        """The row of a network that comes trained, measured or as it was known before."""
+        role, data = phase.roles[name], self.experiment.data_of(phase)
+        network = self.experiment.workshop.network(role.network)
         state = state_hash(network)
-        return next((row for row in self.folder.teachers() if row["state"] == state), None)
+        row = self._known_teacher(state)
+        if row is None:
+            settings, metrics = self.recipe.settings(phase), self.experiment.metrics(data)
+            row = measured(network, role.timesteps, data, self.recipe.encoder, settings, metrics,
+                           role=name, network=role.network, state=state)  # fmt: skip
+        row.role, row.network = name, role.network
+        self._say_teacher(row, data)
+        return row
 
-    def _say_teacher(self, role: str, network: str, row: Mapping[str, Any]) -> None:
-        share = row["valid"]
-        if share is None:
+    def _known_teacher(self, state: str) -> Row | None:
+        """The row of a network that was judged before this run was resumed."""
+        known = [Row.from_plain(row) for row in self.folder.teachers()]
+        return next((row for row in known if row.state == state), None)
+
+    def _say_teacher(self, row: Row, data: DataSet) -> None:
+        if row.valid is None:
             return
-        self.progress.say(
-            f"{role} ({network}): {share:.2f} % of the validation images, before training"
-        )
-        warning = chance_warning(share / 100, len(self.data.classes))
+        task = task_of(data)
+        said = f"{row.valid:.2f} {row.unit}".strip()
+        if row.metric == "accuracy":
+            said += f" of the validation {task.sample}s"
+        else:
+            said = f"{row.metric} {said} on the validation {task.sample}s"
+        self.progress.say(f"{row.role} ({row.network}): {said}, before training")
+        warning = None
+        if row.metric == task.metrics[0]:
+            warning = task.near_chance(row.valid, len(data.classes) or None)
         if warning:
             self.progress.say(f"warning: {warning}")
 
-    def one(self, cell: Cell) -> dict[str, Any]:
-        """Train and judge one cell, or take it as it was finished before."""
+    def one(self, cell: Cell) -> list[Row]:
+        """Train and judge one cell, or take it as it was finished before; the student is last."""
         with self.experiment.compiling(cell):
             folder = self.folder.cell(cell.name)
             finished, ready = folder.result(), self.experiment.prepare(cell)
             if finished is None:
-                finished = self._train(cell, ready, folder)
-            elif cell.main:
-                ready.reload(folder)
-                ready.reload_losses(folder)
+                rows = self._train(ready, folder)
+            else:
+                rows = [Row.from_plain(row) for row in (*finished.get("others", ()), finished)]
+                if cell.main:
+                    ready.reload(folder)
+                    ready.reload_losses(folder)
             if cell.main:
                 self.experiment.go_on_from(ready)
-            return finished
+            return rows
 
-    def _train(self, cell: Cell, ready: Prepared, folder: RunFolder) -> dict[str, Any]:
-        phase, settings = cell.phase, self.recipe.settings(cell.phase)
+    def _train(self, ready: Prepared, folder: RunFolder) -> list[Row]:
+        cell, settings = ready.cell, self.recipe.settings(ready.cell.phase)
+        phase = cell.phase
         role = phase.roles[phase.student]
-        if self.experiment.learned is not None:
+        if self.experiment.learned is not None and ready.objective is not None:
             ready.objective.adopt(self.experiment.learned)
         main = machine().is_main_process
         if main:
-            made = manifest(self.recipe.seed, self.data.hashes, self._teacher_hash(ready))
+            made = manifest(self.recipe.seed, ready.data.hashes, self._teacher_hash(ready))
             folder.begin(self._cell_config(cell), made, (folder / checkpoint.NAME).exists())
-            folder.write_json("model.json", self._card(role.network, role.timesteps))
+            folder.write_json("model.json", self._card(ready, role.network, role.timesteps))
+        fitted = self._fitted(ready, folder) if settings.epochs else None
+        if main and fitted is None:
+            folder.write_metrics([])
+        rows = [self._row(ready, name, fitted) for name in cell.judged]
+        if main:
+            self._keep(ready, folder)
+            *others, student = (row.plain() for row in rows)
+            folder.write_json("result.json", student | ({"others": others} if others else {}))
+        return rows
+
+    def _fitted(self, ready: Prepared, folder: RunFolder) -> Fitted:
+        """Train what learns."""
+        cell = ready.cell
         distiller = ready.distiller()
+        own = {name: role.training for name, role in cell.phase.roles.items() if role.training}
         fitted = fit(
             distiller,
             ready.train,
             ready.valid,
-            settings,
+            self.recipe.settings(cell.phase),
             folder,
             seed=self.recipe.seed,
-            student=phase.student,
+            student=cell.phase.student,
             title=cell.name,
             progress=self.progress,
             look=self.look,
+            metrics=self.experiment.metrics(ready.data),
+            own=own,
         )
         distiller.close()
-        row = {
-            "cell": cell.name,
-            "role": phase.student,
-            "network": role.network,
-            "losses": [loss.name for loss in cell.losses],
-            "epochs": settings.epochs,
-            "best": fitted.best,
-            "train_seconds": fitted.seconds,
-            **measured(fitted.network, role.timesteps, self.data, self.recipe.encoder, settings),
-        }
-        if main:
-            self._keep(ready, folder)
-            folder.write_json("result.json", row)
-        return row
+        return fitted
+
+    def _row(self, ready: Prepared, name: str, fitted: Fitted | None) -> Row:
+        """How good a network is that a cell leaves behind."""
+        cell, role = ready.cell, ready.cell.phase.roles[name]
+        settings = self.recipe.settings(cell.phase)
+        is_student = name == cell.phase.student
+        return measured(
+            ready.networks[role.network],
+            role.timesteps,
+            ready.data,
+            self.recipe.encoder,
+            settings,
+            self.experiment.metrics(ready.data),
+            cell=cell.name,
+            role=name,
+            network=role.network,
+            file=cell.model_file(name),
+            losses=[loss.name for loss in cell.losses if is_student or loss.learner == name],
+            epochs=settings.epochs,
+            best=fitted.best if fitted and is_student else {},
+            train_seconds=fitted.seconds if fitted else None,
+        )
 
     def _keep(self, ready: Prepared, folder: RunFolder) -> None:
-        """Save what later phases and other programs need beside the student itself."""
-        phase = ready.cell.phase
-        for name, role in phase.roles.items():
-            if role.trainable and name != phase.student:
-                folder.save_model(ready.networks[role.network], ready.model_file(name))
-        if any(True for _ in ready.objective.parameters()):
+        """Save what later phases and other programs need."""
+        cell = ready.cell
+        for name in cell.judged:
+            folder.save_model(ready.networks[cell.phase.roles[name].network], cell.model_file(name))
+        if ready.objective is not None and any(True for _ in ready.objective.parameters()):
             folder.save_model(ready.objective, "objective")
-        if ready.cell == cells(self.recipe)[-1]:
-            role = phase.roles[phase.student]
+        if cell == cells(self.recipe)[-1]:
+            role = cell.phase.roles[cell.phase.student]
             self.folder.save_model(ready.networks[role.network])
-            self.folder.write_json("model.json", self._card(role.network, role.timesteps))
+            self.folder.write_json("model.json", self._card(ready, role.network, role.timesteps))
 
     def _teacher_hash(self, ready: Prepared) -> str | None:
-        frozen = [r.network for r in ready.cell.phase.roles.values() if not r.trainable]
-        return state_hash(ready.networks[frozen[0]]) if frozen else None
+        """The hash of a frozen network; of several, those of all in one text."""
+        roles = ready.cell.phase.roles.values()
+        learning = {role.network for role in roles if role.trainable}
+        frozen = dict.fromkeys(role.network for role in roles if role.network not in learning)
+        hashes = {name: state_hash(ready.networks[name]) for name in frozen}
+        if len(hashes) < 2:
+            return next(iter(hashes.values()), None)
+        return " ".join(f"{name}:{value}" for name, value in hashes.items())
 
     def _cell_config(self, cell: Cell) -> dict[str, Any]:
         """The recipe with this phase and this set of losses only."""
         only = cell.phase.model_copy(update={"losses": cell.losses, "compare": {}})
         return self.recipe.model_copy(update={"phases": (only,)}).plain() | {"cell": cell.name}
 
-    def _card(self, network: str, timesteps: int) -> dict[str, Any]:
-        return model_card(self.recipe, network, timesteps, Facts.of(self.data), self.data.classes)
+    def _card(self, ready: Prepared, network: str, timesteps: int) -> dict[str, Any]:
+        facts = self.experiment.workshop.facts
+        return model_card(self.recipe, network, timesteps, facts, ready.data, ready.cell.phase)
 
     def pictures(self, result: Mapping[str, Any]) -> None:
         """`result.png` and `curves.png` of the run folder."""

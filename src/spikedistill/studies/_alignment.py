@@ -43,7 +43,9 @@ def alignment(distiller: Distiller, valid: Loader) -> dict[str, Any] | None:
     needs = term.loss.needs
     distances = [
         stm_score.distances(learner, guide, needs.learner, needs.guide)
-        for learner, guide in _traces(distiller, term, Loader(valid.split, GROUP))
+        for learner, guide in _traces(
+            distiller, term, Loader(valid.split, GROUP, collate=valid.collate)
+        )
     ]
     attention = [
         term.loss.picture(learner, guide)["attention"]
@@ -62,14 +64,14 @@ def _traces(distiller: Distiller, term: Term, loader: Loader) -> Iterator[tuple[
     device = next(distiller.parameters()).device
     most = max(1, IMAGES // loader.batch_size)
     for number, batch in enumerate(itertools.islice(loader.epoch(0), most)):
-        if len(batch.inputs) < loader.batch_size:
+        if len(batch) < loader.batch_size:
             return
-        images = batch.inputs.to(device)
+        inputs = batch.to(device).inputs
         generator = torch.Generator(device).manual_seed(number)
         assert term.guide is not None
         learner, guide = (
             distiller.trace(
-                seat, distiller.encoder(images, distiller.roles[seat].timesteps, generator)
+                seat, distiller.encoder(inputs, distiller.roles[seat].timesteps, generator)
             )
             for seat in (term.learner, term.guide)
         )

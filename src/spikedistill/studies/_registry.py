@@ -1,50 +1,38 @@
-"""Studies by name: the public files of this package."""
+"""What a study is, and studies by name."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
-from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.catalogue import Catalogue
 from spikedistill.grid.points import Point
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.page import Page
 
 
-class Study(Protocol):
-    """The face of a study's file."""
+@dataclass(frozen=True)
+class Study:
+    """What many trainings under one protocol are compared for."""
 
-    def points(self, recipe: Recipe, seeds: int) -> list[Point]:
-        """All trainings that it stands for."""
-        ...
-
-    def page(self, cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
-        """Tables and pictures (written into `folder`) of the cells that are finished."""
-        ...
+    points: Callable[[Recipe, int], list[Point]]
+    """All trainings that it stands for, of a recipe and a number of seeds."""
+    page: Callable[[Sequence[tuple[Point, dict[str, Any]]], Path], Page]
+    """Tables and pictures (written into a folder) of the cells that are finished."""
 
 
-def names() -> tuple[str, ...]:
-    """The studies: the public files of this package.
+STUDIES = Catalogue(
+    __package__ or "",
+    "study",
+    lambda value: isinstance(value, Study),
+    "an object of spikedistill.studies.Study",
+    dashes=True,
+)
+"""All studies by name.
 
-    Example:
-        >>> names()
-        ('ablation', 'alignment', 'negative-regularization', 'noisy-labels', 'timesteps')
-    """
-    found = pkgutil.iter_modules([str(Path(__file__).parent)])
-    return tuple(
-        sorted(file.name.replace("_", "-") for file in found if not file.name.startswith("_"))
-    )
-
-
-def find(name: str) -> Study:
-    """A study by its name.
-
-    Raises:
-        SpikedistillError: if there is none of this name.
-    """
-    if name not in names():
-        raise SpikedistillError(f"there is no study {name!r}; {suggest(name, names())}")
-    return cast(Study, importlib.import_module(f"{__package__}.{name.replace('-', '_')}"))
+Example:
+    >>> STUDIES.names()
+    ('ablation', 'alignment', 'negative-regularization', 'noisy-labels', 'timesteps')
+"""

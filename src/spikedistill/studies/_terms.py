@@ -6,8 +6,6 @@ import inspect
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 from spikedistill.build.cells import cells
 from spikedistill.build.losses import build_specs
 from spikedistill.core.errors import SpikedistillError
@@ -15,7 +13,7 @@ from spikedistill.core.spec import Spec
 from spikedistill.grid.points import Point, alone
 from spikedistill.methods.sastc import SASTC
 from spikedistill.planning.plan import Planner
-from spikedistill.recipes.entries import LossEntry
+from spikedistill.recipes.loss_entry import LossEntry
 from spikedistill.recipes.schema import Recipe
 
 CORE = "sastc"
@@ -142,9 +140,12 @@ def compared_taps(terms: Terms) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
     planner = Planner(terms.recipe)
     cell, core = cells(terms.recipe)[-1], terms.core
-    images = torch.zeros(2, *planner.data.sample_shape)
     specs: dict[str, Spec] = build_specs(
-        cell.phase.roles, planner.networks(cell), images, terms.recipe.encoder, planner.data
+        cell.phase.roles,
+        planner.networks(cell),
+        planner.batch(2),
+        terms.recipe.encoder,
+        planner.data,
     )
     assert core.guide is not None
     usual = ("stage[0-9]",)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from spikedistill.grid.points import Point, seeded
-from spikedistill.grid.summary import against, groups, pooled
+from spikedistill.grid.summary import against, groups, heading, pooled, titled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.page import Page, Table
+from spikedistill.studies._registry import Study
 from spikedistill.studies._terms import Terms, labelled, terms
 
 WHOLE = "SASTC"
@@ -33,7 +34,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """What is changed -> the options of `sastc` that change it."""
 
 
-def points(recipe: Recipe, seeds: int) -> list[Point]:
+def _points(recipe: Recipe, seeds: int) -> list[Point]:
     """The whole method, each change, and each term left out, for each seed."""
     found = []
     for one in seeded(recipe, seeds):
@@ -55,7 +56,7 @@ def _sets(parts: Terms) -> dict[str, Any]:
     }
 
 
-def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
+def _page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     """One table: accuracy and cost of each change, against the whole method."""
     found = {group.labels["change"]: group for group in groups(cells)}
     made = Page("ablation", "SASTC with one part changed")
@@ -65,9 +66,14 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
         lost = against(group, whole, spread)
         seconds = group.figure("train_seconds")
         minutes = "" if seconds is None else f"{seconds.mean / 60:.1f}"
-        rows.append([name, group.accuracy.text(), str(group.accuracy.count), lost, minutes])
-    columns = ("student", "accuracy, %", "seeds", "against SASTC", "training, min")
-    made.parts.append(Table("Test accuracy after all T steps, last epoch", columns, rows))
+        rows.append([name, group.score.text(), str(group.score.count), lost, minutes])
+    columns = ("student", heading(found.values()), "seeds", "against SASTC", "training, min")
+    made.parts.append(
+        Table(f"{titled(found.values())} after all T steps, last epoch", columns, rows)
+    )
     if spread is not None and whole is not None:
-        made.parts.append(spread.told(whole.accuracy.count))
+        made.parts.append(spread.told(whole.score.count))
     return made
+
+
+STUDY = Study(_points, _page)

@@ -13,18 +13,19 @@ from typing import Any
 
 from spikedistill.grid.figures import CLEAR, Figure, Spread
 from spikedistill.grid.points import Look, Point, seeded
-from spikedistill.grid.summary import Group, against, groups, pooled, visible
+from spikedistill.grid.summary import Group, against, groups, heading, pooled, visible
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_lines, plot_maps
 from spikedistill.report.page import Page, Picture, Table
 from spikedistill.studies._alignment import alignment, score
+from spikedistill.studies._registry import Study
 from spikedistill.studies._terms import terms, validated
 
 LAYERWISE, UNIFORM, SASTC = "layer by layer", "uniform", "SASTC"
 WEIGHTS = ("own", "diagonal", "uniform")
 
 
-def points(recipe: Recipe, seeds: int) -> list[Point]:
+def _points(recipe: Recipe, seeds: int) -> list[Point]:
     """The three ways to weigh layer pairs, for each seed, looked at after every epoch."""
     validated(recipe, "alignment")
     found = []
@@ -43,7 +44,7 @@ def points(recipe: Recipe, seeds: int) -> list[Point]:
     return found
 
 
-def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
+def _page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     """STM by epoch, STM of the finished students under all weights, and attention maps."""
     found = {group.labels["attention"]: group for group in groups(cells)}
     made = Page("alignment", "Alignment of student and teacher layers")
@@ -79,8 +80,8 @@ def _final(found: dict[str, Group], spread: Spread | None) -> Table:
     for name, group in found.items():
         gained = against(group, base, spread)
         scores = [_by_epoch(group, weights)[-1].text(3) for weights in WEIGHTS]
-        rows.append([name, group.accuracy.text(), str(group.accuracy.count), gained, *scores])
-    columns = ("attention", "accuracy, %", "seeds", "against uniform",
+        rows.append([name, group.score.text(), str(group.score.count), gained, *scores])
+    columns = ("attention", heading(found.values()), "seeds", "against uniform",
                *(f"ln STM, {name} weights" for name in WEIGHTS))  # fmt: skip
     return Table(f"Students after the last epoch; {CLEAR}", columns, rows)
 
@@ -117,3 +118,6 @@ def _maps(group: Group, path: Path) -> list[str | Table | Picture]:
         Picture(path.name, "Mean attention of SASTC at each time step, over training, first seed"),
         Table("Attention of SASTC at the last step after the last epoch", columns, rows),
     ]
+
+
+STUDY = Study(_points, _page)

@@ -12,16 +12,17 @@ from typing import Any
 
 from spikedistill.grid.figures import Spread
 from spikedistill.grid.points import Point, seeded
-from spikedistill.grid.summary import Group, against, groups, pooled
+from spikedistill.grid.summary import Group, against, groups, heading, pooled, titled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_heat
 from spikedistill.report.page import Page, Picture, Table
+from spikedistill.studies._registry import Study
 from spikedistill.studies._terms import compared_taps, terms
 
 NONE, LAYERWISE, SASTC = "no hint", "layer by layer", "SASTC"
 
 
-def points(recipe: Recipe, seeds: int) -> list[Point]:
+def _points(recipe: Recipe, seeds: int) -> list[Point]:
     """Every fixed pair, no hint, layer by layer, and SASTC, for each seed."""
     found, layers = [], None
     for one in seeded(recipe, seeds):
@@ -41,19 +42,20 @@ def points(recipe: Recipe, seeds: int) -> list[Point]:
     return found
 
 
-def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
+def _page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     """A table of all hints, and the heat map where every pair is there."""
     found = {group.labels["hint"]: group for group in groups(cells)}
     made = Page("negative-regularization", "Negative regularisation by fixed layer pairs")
     none = found.get(NONE)
-    spread = pooled(found.values())
+    every = found.values()
+    spread = pooled(every)
     rows = [_row(name, group, none, spread) for name, group in found.items()]
     made.parts.append(
-        Table("Test accuracy after all T steps, last epoch", ("hint", "accuracy, %", "seeds",
+        Table(f"{titled(every)} after all T steps, last epoch", ("hint", heading(every), "seeds",
               f"against {NONE!r}"), rows)
     )  # fmt: skip
     if spread is not None and none is not None:
-        made.parts.append(spread.told(none.accuracy.count))
+        made.parts.append(spread.told(none.score.count))
     pairs = {name: group for name, group in found.items() if " from " in name}
     picture = _heat(pairs, none, folder / "heat.png")
     if picture is not None:
@@ -62,7 +64,7 @@ def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
 
 
 def _row(name: str, group: Group, none: Group | None, spread: Spread | None) -> list[str]:
-    accuracy = group.accuracy
+    accuracy = group.score
     return [name, accuracy.text(), str(accuracy.count), against(group, none, spread)]
 
 
@@ -72,9 +74,12 @@ def _heat(pairs: dict[str, Group], none: Group | None, path: Path) -> Picture | 
     teachers = sorted({j for _, j in split.values()})
     if not pairs or len(pairs) < len(students) * len(teachers):
         return None
-    values = [[pairs[f"{i} from {j}"].accuracy.mean for j in teachers] for i in students]
-    base = None if none is None else none.accuracy.mean
+    values = [[pairs[f"{i} from {j}"].score.mean for j in teachers] for i in students]
+    base = None if none is None else none.score.mean
     plot_heat(values, students, teachers, path, "teacher layer", "student layer",
               "test accuracy, %; white: as without a hint", base)  # fmt: skip
     return Picture(path.name, "Accuracy of the student by pair of layers: " + "; ".join(
-        f"{name} {group.accuracy.text()} %" for name, group in pairs.items()))  # fmt: skip
+        f"{name} {group.score.text()} %" for name, group in pairs.items()))  # fmt: skip
+
+
+STUDY = Study(_points, _page)

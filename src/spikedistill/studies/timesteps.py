@@ -8,19 +8,20 @@ from typing import Any
 
 from spikedistill.grid.figures import Figure
 from spikedistill.grid.points import Look, Point, changed, seeded
-from spikedistill.grid.summary import Group, groups
+from spikedistill.grid.summary import Group, groups, heading, titled
 from spikedistill.recipes.schema import Recipe
 from spikedistill.report.charts import plot_lines
 from spikedistill.report.page import Page, Picture, Table
 from spikedistill.report.table import compact
 from spikedistill.studies._early_exit import early_exit
+from spikedistill.studies._registry import Study
 from spikedistill.studies._stopped import stopped
 from spikedistill.studies._terms import terms, validated
 
 STEPS = (1, 2, 3, 4, 6, 7)
 
 
-def points(recipe: Recipe, seeds: int) -> list[Point]:
+def _points(recipe: Recipe, seeds: int) -> list[Point]:
     """The student of the recipe, all its losses, with every number of steps, for each seed."""
     validated(recipe, "timesteps")
     found = []
@@ -46,29 +47,32 @@ def _with_steps(recipe: Recipe, steps: int) -> Recipe:
     return changed(recipe, **changes)
 
 
-def page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
+def _page(cells: Sequence[tuple[Point, dict[str, Any]]], folder: Path) -> Page:
     """What each T reaches and costs, what each student answers earlier, and early exit."""
     found = {group.labels["T"]: group for group in groups(cells)}
     made = Page("timesteps", "Time steps, energy and early exit")
     made.parts += [_cost(found), _earlier(found), _stopped(found), _exits(found)]
     trained = {
         "a student for each T": [
-            (float(t), group.accuracy.mean, group.accuracy.spread) for t, group in found.items()
+            (float(t), group.score.mean, group.score.spread) for t, group in found.items()
         ]
     }
     if found:
         last = max(found)
         trained[f"the student of T = {last} stopped at T'"] = [
-            (step + 1.0, _at(found[last], step).mean, _at(found[last], step).spread)
-            for step in range(last)
+            (float(step), figure.mean, figure.spread)
+            for step in range(1, last + 1)
+            if (figure := found[last].at(step)) is not None
         ]
         trained[f"its early exit, mean steps (T = {last})"] = [
             (row["steps"].mean, row["accuracy"].mean, row["accuracy"].spread)
             for row in _curve(found[last])
         ]
         path = folder / "timesteps.png"
-        plot_lines(trained, path, "time steps", "test accuracy, %")
-        made.parts.append(Picture(path.name, "Test accuracy over the number of time steps"))
+        plot_lines(trained, path, "time steps", f"test {heading(found.values())}")
+        made.parts.append(
+            Picture(path.name, f"{titled(found.values())} over the number of time steps")
+        )
     return made
 
 
@@ -79,14 +83,22 @@ def _cost(found: dict[int, Group]) -> Table:
         synops, seconds = group.figure("synops"), group.figure("train_seconds")
         rows.append([
             str(steps),
-            group.accuracy.text(),
-            str(group.accuracy.count),
+            group.score.text(),
+            str(group.score.count),
             "" if rate is None else rate.text(3),
             "" if synops is None else compact(synops.mean),
             "" if energy is None else energy.text(2),
             "" if seconds is None else f"{seconds.mean / 60:.1f}",
         ])  # fmt: skip
-    columns = ("T", "accuracy, %", "seeds", "firing rate", "SynOps", "energy, µJ", "training, min")
+    columns = (
+        "T",
+        heading(found.values()),
+        "seeds",
+        "firing rate",
+        "SynOps",
+        "energy, µJ",
+        "training, min",
+    )
     caption = (
         "A student for each T (energy of an inference: 4.6 pJ for a multiply-add, 0.9 pJ for an "
         "accumulation; the stem is computed once)"
@@ -94,18 +106,20 @@ def _cost(found: dict[int, Group]) -> Table:
     return Table(caption, columns, rows)
 
 
-def _at(group: Group, step: int) -> Figure:
-    return Figure.of([cell["row"]["accuracy"][step] for cell in group.cells])
+def _at(group: Group, step: int) -> str:
+    figure = group.at(step + 1)
+    return "-" if figure is None else figure.text()
 
 
 def _earlier(found: dict[int, Group]) -> Table:
     most = max(found, default=1)
     rows = [
-        [str(t), *(_at(group, step).text() if step < t else "" for step in range(most))]
+        [str(t), *(_at(group, step) if step < t else "" for step in range(most))]
         for t, group in found.items()
     ]
     columns = ("trained with T", *(f"T' = {step + 1}" for step in range(most)))
-    return Table("Accuracy in % of the same student stopped after T' steps", columns, rows)
+    metric = titled(found.values()).removeprefix("Test ").capitalize()
+    return Table(f"{metric} in % of the same student stopped after T' steps", columns, rows)
 
 
 def _stopped(found: dict[int, Group]) -> Table:
@@ -119,10 +133,10 @@ def _stopped(found: dict[int, Group]) -> Table:
             for name in ("firing_rate", "synops", "energy_pj")
         )
         rows.append([
-            str(step + 1), _at(group, step).text(), rate.text(3), compact(synops.mean),
+            str(step + 1), _at(group, step), rate.text(3), compact(synops.mean),
             f"{1e-6 * energy.mean:.2f}",
         ])  # fmt: skip
-    columns = ("T'", "accuracy, %", "firing rate", "SynOps", "energy, µJ")
+    columns = ("T'", heading(found.values()), "firing rate", "SynOps", "energy, µJ")
     return Table(f"The student of T = {most} stopped after T' steps, and its costs", columns, rows)
 
 
@@ -146,7 +160,7 @@ def _exits(found: dict[int, Group]) -> Table:
             for name in ("threshold", "steps", "accuracy")
         }
         rows.append([
-            str(steps), group.accuracy.text(), figures["accuracy"].text(),
+            str(steps), group.score.text(), figures["accuracy"].text(),
             figures["steps"].text(), figures["threshold"].text(),
         ])  # fmt: skip
     columns = ("T", "all steps, %", "early exit, %", "mean steps", "threshold")
@@ -155,3 +169,6 @@ def _exits(found: dict[int, Group]) -> Table:
         "that saved most on the validation split at a loss of at most half a point there"
     )
     return Table(caption, columns, rows)
+
+
+STUDY = Study(_points, _page)

@@ -10,7 +10,7 @@ from torch import nn
 
 from spikedistill.core.calls import make
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.layers.normalized import Normalized
+from spikedistill.core.normalized import Normalized
 from spikedistill.taps import check_taps
 from spikedistill.teachers.weights import load_weights
 

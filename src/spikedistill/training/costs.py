@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from spikedistill.core.clock import temporal_layers
+from spikedistill.core.clock import spiking
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.machine import machine
 from spikedistill.core.over_time import first_layers, run_folded
@@ -16,13 +16,13 @@ from spikedistill.costs.synops import LayerOperations, SynopsMeter
 from spikedistill.data import Loader, encoder, spread
 
 COSTED = 1000
-"""Test images on which synaptic operations are measured."""
+"""Test samples on which synaptic operations are measured."""
 
 
 def operations(
     network: nn.Module, timesteps: int, test: Loader | None, encoding: str
 ) -> dict[str, float | None]:
-    """Costs of one inference, on up to 1,000 test images, evenly spread over all.
+    """Costs of one inference, on up to 1,000 test samples, evenly spread over all.
 
     Returns:
         `synops` (accumulations; None for an ANN), `multiplications` (multiply-adds) and
@@ -30,10 +30,9 @@ def operations(
     """
     if test is None:
         return {"synops": None, "multiplications": None, "energy_pj": None}
-    some = Loader(spread(test.split, COSTED), test.batch_size, workers=test.workers)
+    some = test.of(spread(test.split, COSTED))
     layers = layer_operations(network, timesteps, some, encoding)
-    spiking = bool(temporal_layers(network))
-    return {**summed(layers), **({} if spiking else {"synops": None})}
+    return {**summed(layers), **({} if spiking(network) else {"synops": None})}
 
 
 def summed(layers: Sequence[LayerOperations]) -> dict[str, float]:
@@ -54,12 +53,13 @@ def layer_operations(
         network: on the device of this process.
         timesteps: T.
         loader: what to run.
-        encoding: how images become steps.
+        encoding: how inputs become steps.
     """
     first = first_layers(network)
     with torch.no_grad(), evaluation(network), SynopsMeter(network, timesteps) as meter:
         for number, batch in enumerate(loader.epoch(0)):
             generator = torch.Generator(machine().device).manual_seed(number)
-            images = batch.inputs.to(machine().device)
-            run_folded(network, encoder(encoding)(images, timesteps, generator), timesteps, first)
+            batch, meter.mask = batch.to(machine().device), batch.mask
+            inputs = encoder(encoding)(batch.inputs, timesteps, generator)
+            run_folded(network, inputs, timesteps, first)
     return meter.layers()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
+from spikedistill.core.clock import spiking
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.objective import Objective, Role
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
+from spikedistill.core.tree import Inputs, first, mapped
+from spikedistill.costs.operations import multiplies
 from spikedistill.data import Encoder, direct, encoder
 from spikedistill.taps import Tapped, usable_taps
 from spikedistill.training.recompute import Recomputed
@@ -20,31 +24,67 @@ from spikedistill.training.record import Record, Values
 from spikedistill.training.whole_model import WholeModel
 
 
-def describe(name: str, role: Role, images: Tensor, encoder: Encoder = direct) -> Spec:
+def describe(name: str, role: Role, inputs: Inputs, encoder: Encoder = direct) -> Spec:
     """What a role looks like on this task, from one dry run without gradient in evaluation mode.
 
     Args:
         name: the role's name, as error messages will say it.
         role: the network and how it runs.
-        images: one raw batch `[B, ...]`, of the size that training will use.
+        inputs: one raw batch `[B, ...]`, of the size that training will use.
         encoder: how raw inputs become steps.
+
+    Raises:
+        SpikedistillError: if the network does not take these inputs.
     """
     network = role.network
-    encoded = encoder(images, role.timesteps, torch.Generator().manual_seed(0))
-    tapped = Tapped(network, usable_taps(network, encoded[0]))
+    encoded = encoder(inputs, role.timesteps, torch.Generator().manual_seed(0))
+    one = mapped(lambda value: value[0], encoded)
+    tapped = Tapped(network, usable_taps(network, one, role.timesteps))
     try:
-        with torch.no_grad(), evaluation(network):
+        with torch.no_grad(), evaluation(network), _last_products(network) as last:
             outputs, values = tapped(encoded, role.timesteps)
     finally:
         tapped.close()
+    answer = first(outputs)
     return Spec(
         role=name,
         timesteps=role.timesteps,
-        batch_size=len(images),
-        classes=outputs.shape[-1],
+        batch_size=len(first(inputs)),
+        classes=answer.shape[-1],
+        outputs=tuple(answer.shape),
+        spiking=spiking(network),
+        classifier=last.get(_identity(answer)),
         shapes={tap: tuple(value.shape) for tap, value in values.items()},
         network=network,
     )
+
+
+@contextmanager
+def _last_products(network: nn.Module) -> Generator[dict[tuple[int, ...], str]]:
+    """Which layer of products made a value, by the value's place in memory."""
+    found: dict[tuple[int, ...], str] = {}
+
+    def note(path: str) -> Callable[..., None]:
+        return lambda _module, _inputs, output: found.update({_identity(output): path})
+
+    hooks = [
+        module.register_forward_hook(note(path))
+        for path, module in network.named_modules()
+        if multiplies(module)
+    ]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _identity(value: Tensor) -> tuple[int, ...]:
+    return (value.untyped_storage()._cdata, value.storage_offset(), value.numel())
+
+
+_OUTPUTS, _NAMED = "", "output "
+"""Under which names a role's outputs are kept beside its taps."""
 
 
 class Distiller(nn.Module):
@@ -157,7 +197,7 @@ class Distiller(nn.Module):
                 )
             self._records[name] = Record(name, samples)
 
-    def trace(self, name: str, encoded: Tensor, index: Tensor | None = None) -> Trace:
+    def trace(self, name: str, encoded: Inputs, index: Tensor | None = None) -> Trace:
         """Run one role on encoded inputs `[1 or T, B, ...]`, or recall what it answered.
 
         Args:
@@ -172,13 +212,14 @@ class Distiller(nn.Module):
         else:
             values = record.answer(index, lambda: self._run(name, encoded))
         return Trace(
-            values[""],
+            values[_OUTPUTS],
             {tap: values[tap] for tap in wanted},
             {path: role.network.get_parameter(path) for path in parameters},
+            {key[len(_NAMED) :]: values[key] for key in values if key.startswith(_NAMED)},
         )
 
-    def _run(self, name: str, encoded: Tensor) -> Values:
-        """The taps that one role's losses want, and its outputs under the empty name."""
+    def _run(self, name: str, encoded: Inputs) -> Values:
+        """The taps that one role's losses want, and its outputs under names that no tap has."""
         role, tapped = self.roles[name], self.tapped[self.place[name]]
         assert isinstance(tapped, Tapped)
         mode = self.training and role.trainable
@@ -193,7 +234,12 @@ class Distiller(nn.Module):
         finally:
             if was != mode:
                 tapped.network.train(was)
-        return {"": outputs} | {tap: taps[tap] for tap in self.objective.wanted(name)[0]}
+        named = outputs if isinstance(outputs, Mapping) else {}
+        return {
+            _OUTPUTS: first(outputs),
+            **{f"{_NAMED}{key}": value for key, value in named.items()},
+            **{tap: taps[tap] for tap in self.objective.wanted(name)[0]},
+        }
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of one batch, and the unweighted value of each term for the log."""
@@ -204,7 +250,13 @@ class Distiller(nn.Module):
             for name in self.running
         }
         self.outputs = {name: trace.outputs.detach() for name, trace in traces.items()}
+        if any(term.loss.draws for term in self.objective.terms):
+            batch = replace(batch, generator=self.generator or self._drawing(batch))
         return self.objective(traces, batch)
+
+    def _drawing(self, batch: Batch) -> torch.Generator:
+        """Random numbers where nobody has set `generator`: the same at every call."""
+        return torch.Generator(first(batch.inputs).device).manual_seed(0)
 
     def close(self) -> None:
         """Stop watching the networks."""

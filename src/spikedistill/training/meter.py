@@ -66,7 +66,7 @@ class Meter:
         values = {**{f"loss.{name}": value for name, value in parts.items()}, "total": total}
         hits = _hits(batch, outputs)
         if hits is not None:
-            values["hits"] = hits
+            values["hits"], values["answers"] = hits
         row = torch.stack([value.detach().double() for value in values.values()])
         self._waiting.append((*place, outputs.shape[1], list(values), row))
 
@@ -81,19 +81,28 @@ class Meter:
                 return Fault(epoch, step, what)
             del values["total"]
             sums["samples"] = sums.get("samples", 0.0) + size
+            weights = {"hits": values.get("answers", size), "answers": 1}
             for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + value * size
+                sums[name] = sums.get(name, 0.0) + value * weights.get(name, size)
         return None
 
 
-def _hits(batch: Batch, outputs: Tensor) -> Tensor | None:
-    """The share of right answers."""
+def _hits(batch: Batch, outputs: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The share of right answers, and how many answers there are; None where there are none."""
     if not isinstance(batch.targets, Tensor):
         return None
     soft = batch.targets.is_floating_point()
+    if outputs.ndim < 3 or (soft and batch.targets.shape != outputs.shape[1:]):
+        return None
     answers = outputs.mean(0).argmax(-1)
     wanted = batch.targets.argmax(-1) if soft else batch.targets
-    return (answers == wanted).float().mean() if answers.shape == wanted.shape else None
+    if answers.shape != wanted.shape:
+        return None
+    hits = (answers == wanted).float()
+    if batch.mask is None or batch.mask.shape != hits.shape:
+        return hits.mean(), hits.new_tensor(hits.numel())
+    kept = batch.mask.to(hits.dtype)
+    return (hits * kept).sum() / kept.sum().clamp_min(1), kept.sum()
 
 
 def _blame(values: Mapping[str, float]) -> str | None:
@@ -117,4 +126,6 @@ def losses(sums: Mapping[str, float]) -> dict[str, float]:
 
 def accuracy(sums: Mapping[str, float]) -> float | None:
     """Hits in percent of the samples so far; None where targets are no classes."""
-    return 100 * sums["hits"] / sums["samples"] if "hits" in sums else None
+    if "hits" not in sums:
+        return None
+    return 100 * sums["hits"] / max(sums.get("answers", sums["samples"]), 1)

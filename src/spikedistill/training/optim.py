@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,13 +13,48 @@ from torch import nn
 from spikedistill.training.settings import Settings
 
 
-def build_optimizer(module: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """SGD or AdamW over everything in `module` that learns.
+def build_optimizers(
+    module: nn.Module,
+    settings: Settings,
+    own: Mapping[str, Mapping[str, Any]],
+    networks: Mapping[str, nn.Module],
+) -> list[tuple[torch.optim.Optimizer, Settings]]:
+    """One optimiser for all that learns, and one for each role with settings of its own.
+
+    Args:
+        module: everything that learns.
+        settings: of the phase.
+        own: role -> what is different for its network.
+        networks: role -> its network.
+
+    Returns:
+        Each optimiser with its settings; that of the phase first, where it has anything to do.
+    """
+    taken: set[int] = set()
+    found: list[tuple[torch.optim.Optimizer, Settings]] = []
+    for role, changes in own.items():
+        mine = replace(settings, **changes)
+        found.append((build_optimizer(networks[role], mine, taken), mine))
+        taken |= {id(parameter) for parameter in networks[role].parameters()}
+    rest = [p for p in module.parameters() if p.requires_grad and id(p) not in taken]
+    if rest or not found:
+        found.insert(0, (build_optimizer(module, settings, taken), settings))
+    return found
+
+
+def build_optimizer(
+    module: nn.Module, settings: Settings, without: Collection[int] = ()
+) -> torch.optim.Optimizer:
+    """SGD or AdamW over everything in `module` that learns, but for what others optimise.
 
     With `decay: weights`, weight decay acts on matrices and kernels only: norms, biases and single
     numbers (a neuron's time constant) have fewer than two axes.
     """
-    learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    learned = [
+        parameter
+        for parameter in module.parameters()
+        if parameter.requires_grad and id(parameter) not in without
+    ]
     if settings.decay == "all":
         groups = [{"params": learned, "weight_decay": settings.weight_decay}]
     else:

@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from spikedistill.core.row import main_score
+
 
 class Silent:
     """Shows nothing; the base of what does."""
@@ -79,7 +81,7 @@ class Live(Silent):
         self.seen += samples
         rate = self.seen / (time.perf_counter() - self.clock)
         losses = "  ".join(f"{name} {value:.3f}" for name, value in parts.items())
-        text = f"epoch {epoch + 1}/{self.epochs}  {losses}  {_count(rate)} img/s"
+        text = f"epoch {epoch + 1}/{self.epochs}  {losses}  {_count(rate)} samples/s"
         self.bar.update(self.task, advance=1, text=text)
 
     def epoch(self, row: dict[str, Any]) -> None:
@@ -91,10 +93,10 @@ class Live(Silent):
         if row.get("train_accuracy") is not None:
             parts.append(f"train {row['train_accuracy']:.1f} %")
         if row.get("valid"):
-            parts.append(f"valid {row['valid']['accuracy'][-1]:.1f} %")
+            parts.append(_score(row["valid"]))
             if row["valid"].get("firing_rate") is not None:
                 parts.append(f"rate {row['valid']['firing_rate']:.3f}")
-        parts.append(f"{_count(row['images_per_second'])} img/s")
+        parts.append(f"{_count(row['samples_per_second'])} samples/s")
         self.say("  ".join(part for part in parts if part))
 
     def say(self, text: str) -> None:
@@ -110,3 +112,14 @@ class Live(Silent):
 
 def _count(value: float) -> str:
     return f"{value / 1000:.1f}k" if value >= 1000 else f"{value:.0f}"
+
+
+def _score(seen: dict[str, Any]) -> str:
+    """The main metric of a split after all steps."""
+    value = main_score(seen)
+    metric, unit = seen.get("metric", "accuracy"), seen.get("unit", "%")
+    if value is None:
+        return ""
+    if metric == "accuracy":
+        return f"valid {value:.1f} %"
+    return f"valid {metric} {value:.4g} {unit}".strip()

@@ -197,7 +197,7 @@ class RunFolder:
     def teachers(self) -> list[dict[str, Any]]:
         """The rows of the networks that came trained; empty where none did."""
         path = self / "teachers.json"
-        return self._json("teachers.json") if path.exists() else []  # type: ignore[return-value]
+        return self._json("teachers.json") if path.exists() else []
 
     def manifest(self) -> dict[str, Any]:
         """What the run was made with."""
@@ -221,7 +221,7 @@ class RunFolder:
                 raise ValueError("it holds no recipe")
             return found
 
-    def _json(self, name: str) -> dict[str, Any]:
+    def _json(self, name: str) -> Any:
         path = self / name
         with _readable(path):
             return json.loads(path.read_text(encoding="utf-8"))

@@ -3,60 +3,84 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Budget, optimiser and schedule of a phase. Defaults suit a small spiking network.
-
-    **Keys:**
-    - epochs: how often every training image is seen.
-    - batch_size: samples of a step.
-    - optimizer: SGD or AdamW.
-    - lr: the learning rate after warm-up.
-    - momentum: of SGD; AdamW takes it as its first beta.
-    - nesterov: of SGD.
-    - weight_decay: factor.
-    - decay: where: `weights`: not on norms, biases and single numbers; `all`: on everything, as
-      SASTC's code.
-    - schedule: of the learning rate: `cosine` to zero, `step`, or `constant`.
-    - warmup: epochs over which the learning rate rises linearly from zero.
-    - milestones: epochs at which the `step` schedule multiplies the learning rate by `gamma`.
-    - gamma: see there.
-    - clip: largest norm of the gradient of all parameters together.
-    - ema: decay of a moving average of the weights, which is then what is evaluated and kept.
-    - precision: `fp32`, `bf16` (autocast), or `auto`: bf16 where this machine computes it faster.
-    - compile: what the compiler gets: the loops of the `neurons`, the whole `model` that learns
-      (minutes before the first step), or nothing (`off`).
-    - checkpoint: what is not kept for the backward pass but computed again in it, with the same
-      result: `spikes` of compiled neurons; `stage`: all but the inputs of the blocks, for a second
-      forward pass; `off`.
-    - workers: processes that load samples of data sets that do not fit in memory.
-    - save_every: seconds between checkpoints within an epoch.
-    """
+    """Budget, optimiser and schedule of a phase. Defaults suit a small spiking network."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
-    epochs: int = 30
-    batch_size: int = 128
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    lr: float = 0.1
-    momentum: float = 0.9
-    nesterov: bool = False
-    weight_decay: float = 5e-4
-    decay: Literal["weights", "all"] = "weights"
-    schedule: Literal["cosine", "step", "constant"] = "cosine"
-    warmup: float = 0.0
-    milestones: tuple[int, ...] = ()
-    gamma: float = 0.1
-    clip: float | None = None
-    ema: float | None = None
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    compile: Literal["neurons", "model", "off"] = "neurons"
-    checkpoint: Literal["off", "spikes", "stage"] = "spikes"
-    workers: int = 0
-    save_every: float = 120.0
+    epochs: Annotated[int, Field(description="how often every training image is seen")] = 30
+    batch_size: Annotated[int, Field(description="samples of a step")] = 128
+    optimizer: Annotated[Literal["sgd", "adamw"], Field(description="SGD or AdamW")] = "sgd"
+    lr: Annotated[float, Field(description="the learning rate after warm-up")] = 0.1
+    momentum: Annotated[float, Field(description="of SGD; AdamW takes it as its first beta")] = 0.9
+    nesterov: Annotated[bool, Field(description="of SGD")] = False
+    weight_decay: Annotated[float, Field(description="factor")] = 5e-4
+    decay: Annotated[
+        Literal["weights", "all"],
+        Field(
+            description="where: `weights`: not on norms, biases and single numbers; `all`: on "
+            "everything, as SASTC's code"
+        ),
+    ] = "weights"
+    schedule: Annotated[
+        Literal["cosine", "step", "constant"],
+        Field(description="of the learning rate: `cosine` to zero, `step`, or `constant`"),
+    ] = "cosine"
+    warmup: Annotated[
+        float, Field(description="epochs over which the learning rate rises linearly from zero")
+    ] = 0.0
+    milestones: Annotated[
+        tuple[int, ...],
+        Field(
+            description="epochs at which the `step` schedule multiplies the learning rate by "
+            "`gamma`"
+        ),
+    ] = ()
+    gamma: Annotated[float, Field(description="see there")] = 0.1
+    clip: Annotated[
+        float | None, Field(description="largest norm of the gradient of all parameters together")
+    ] = None
+    ema: Annotated[
+        float | None,
+        Field(
+            description="decay of a moving average of the weights, which is then what is "
+            "evaluated and kept"
+        ),
+    ] = None
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"],
+        Field(
+            description="`fp32`, `bf16` (autocast), or `auto`: bf16 where this machine computes "
+            "it faster"
+        ),
+    ] = "auto"
+    compile: Annotated[
+        Literal["neurons", "model", "off"],
+        Field(
+            description="what the compiler gets: the loops of the `neurons`, the whole `model` "
+            "that learns (minutes before the first step), or nothing (`off`)"
+        ),
+    ] = "neurons"
+    checkpoint: Annotated[
+        Literal["off", "spikes", "stage"],
+        Field(
+            description="what is not kept for the backward pass but computed again in it, with "
+            "the same result: `spikes` of compiled neurons; `stage`: all but the inputs of the "
+            "blocks, for a second forward pass; `off`"
+        ),
+    ] = "spikes"
+    workers: Annotated[
+        int, Field(description="processes that load samples of data sets that do not fit in memory")
+    ] = 0
+    save_every: Annotated[
+        float, Field(description="seconds between checkpoints within an epoch")
+    ] = 120.0
 
     @property
     def fires_again(self) -> bool:
@@ -64,9 +88,9 @@ class Settings:
         return self.checkpoint == "spikes" and self.compile == "neurons"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name, least in (("epochs", 0), ("batch_size", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
         if not self.lr > 0:
             raise ValueError(f"lr must be above 0, not {self.lr}")
         if not self.weight_decay >= 0:

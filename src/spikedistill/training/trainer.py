@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,14 +19,15 @@ from spikedistill.core.trace import Batch
 from spikedistill.data import Loader
 from spikedistill.functional.compiled import compile_is_on, compiling
 from spikedistill.functional.recall import fired_again
+from spikedistill.metrics.accuracy import Accuracy
 from spikedistill.training import checkpoint, meter
 from spikedistill.training.average import Average
 from spikedistill.training.checkpoint import State
 from spikedistill.training.distiller import Distiller
-from spikedistill.training.evaluate import evaluate
+from spikedistill.training.evaluate import Makes, evaluate
 from spikedistill.training.interrupt import Interrupted, Stop, stop_requests
 from spikedistill.training.meter import Meter
-from spikedistill.training.optim import build_optimizer, learning_rate
+from spikedistill.training.optim import build_optimizers, learning_rate
 from spikedistill.training.precision import full_float32, resolve
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
@@ -66,6 +67,8 @@ def fit(
     title: str = "student",
     progress: Silent | None = None,
     look: Look | None = None,
+    metrics: Sequence[Makes] = (Accuracy,),
+    own: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Fitted:
     """Train what learns in `distiller`; go on by itself from the checkpoint in `folder`.
 
@@ -81,6 +84,8 @@ def fit(
         progress: the display.
         look: called after every epoch with the distiller in evaluation mode and without gradient;
             what it returns is kept as `looks` in the epoch's line.
+        metrics: what judges on `valid`, the main one first.
+        own: role -> settings of its optimiser that are not those of the phase.
 
     Raises:
         NonFiniteLoss: if a loss is NaN or infinite; the checkpoint before it is kept.
@@ -89,8 +94,9 @@ def fit(
     """
     keep_freed_memory()
     training = _Training(
-        distiller, train, valid, settings, folder, seed, student, progress or Silent(), look
-    )
+        distiller, train, valid, settings, folder, seed, student, progress or Silent(), look,
+        metrics, own or {},
+    )  # fmt: skip
     compiled = compile_is_on() and settings.compile != "off"
     with stop_requests() as stop, compiling(compiled):
         return training.run(title, stop)
@@ -112,6 +118,26 @@ def _save_work(distiller: Distiller, train: Loader, settings: Settings) -> None:
     distiller.record(train.samples)
 
 
+def _engine(train: Loader) -> Accelerator:
+    """Where it is trained.
+
+    Raises:
+        SpikedistillError: if there is no batch, or the loader was made for other processes.
+    """
+    if len(train) < 1:
+        raise SpikedistillError(
+            f"the training split has fewer samples than one batch of {train.batch_size}; "
+            "lower training.batch_size or give more data"
+        )
+    engine = Accelerator(cpu=not torch.cuda.is_available())
+    if train.world != engine.num_processes:
+        raise SpikedistillError(
+            f"the training loader was made for {train.world} processes and this run has "
+            f"{engine.num_processes}; give the loader its rank and world"
+        )
+    return engine
+
+
 class _Training:
     """The variables of one training, so that no function needs a dozen arguments."""
 
@@ -126,18 +152,10 @@ class _Training:
         student: str,
         progress: Silent,
         look: Look | None,
+        metrics: Sequence[Makes],
+        own: Mapping[str, Mapping[str, Any]],
     ) -> None:
-        if len(train) < 1:
-            raise SpikedistillError(
-                f"the training split has fewer samples than one batch of {train.batch_size}; "
-                "lower training.batch_size or give more data"
-            )
-        self.engine = Accelerator(cpu=not torch.cuda.is_available())
-        if train.world != self.engine.num_processes:
-            raise SpikedistillError(
-                f"the training loader was made for {train.world} processes and this run has "
-                f"{self.engine.num_processes}; give the loader its rank and world"
-            )
+        self.engine = _engine(train)
         self.distiller = distiller.to(self.engine.device)
         distiller.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.engine.device.type != "cpu":
@@ -146,17 +164,19 @@ class _Training:
                     loader.keep_on(self.engine.device, share=DATA_SHARE)
         self.train, self.valid, self.settings, self.folder = train, valid, settings, folder
         self.seed, self.student, self.progress, self.look = seed, student, progress, look
+        self.metrics = metrics
         self.role = distiller.roles[student]
         _save_work(distiller, train, settings)
         self.state = self._restored()
         self.dtype = resolve(self.state.precision or settings.precision, self.engine.device)
-        optimizer = build_optimizer(distiller, settings)
-        if self.state.optimizer:
-            optimizer.load_state_dict(self.state.optimizer)
+        networks = {name: role.network for name, role in distiller.roles.items()}
+        built = build_optimizers(distiller, settings, own, networks)
+        self._load_optimizers([optimizer for optimizer, _ in built])
         self.average = (
             Average(distiller, settings.ema, self.state.average) if settings.ema else None
         )
-        self.module, self.optimizer = self.engine.prepare(distiller, optimizer)
+        self.module, *self.optimizers = self.engine.prepare(distiller, *(one for one, _ in built))
+        self.own_settings = [one for _, one in built]
         self.meter = Meter(self.engine.device)
         self.saved = time.monotonic()
 
@@ -206,8 +226,9 @@ class _Training:
         torch.manual_seed(hash((self.seed, number, self.engine.process_index)) % 2**63)
         self.distiller.generator = torch.Generator(device).manual_seed(torch.initial_seed())
         self.distiller.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(settings, share * settings.epochs)
+        for optimizer, own in zip(self.optimizers, self.own_settings, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(own, share * settings.epochs)
         batch = replace(batch.to(device), progress=share)
         with (
             torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32),
@@ -221,8 +242,9 @@ class _Training:
         self.engine.backward(loss)
         if settings.clip is not None:
             self.engine.clip_grad_norm_(self.module.parameters(), settings.clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update()
         self.progress.step(state.epoch, meter.losses(state.sums), self.train.batch_size)
@@ -257,7 +279,8 @@ class _Training:
             if not value.isfinite().all():  # the last step broke it: keep the state before
                 what = f"the weights {name!r} are no longer finite"
                 raise NonFiniteLoss(self._trouble(what, state.epoch, state.step))
-        state.optimizer = self.optimizer.state_dict()
+        states = [optimizer.state_dict() for optimizer in self.optimizers]
+        state.optimizer = states[0] if len(states) == 1 else {"several": states}
         state.average = self.average.state if self.average else {}
         if self.engine.is_main_process:
             checkpoint.save(self.folder, state)
@@ -276,10 +299,12 @@ class _Training:
             "train_accuracy": meter.accuracy(state.sums),
             "lr": learning_rate(self.settings, share * self.settings.epochs),
             "seconds": state.seconds,
-            "images_per_second": samples / max(state.seconds - before, 1e-9),
+            "samples_per_second": samples / max(state.seconds - before, 1e-9),
         }
         if self.valid is not None:
             row["valid"] = self._validate(self.valid)
+            others = self._validate_others(self.valid)
+            row |= {"others": others} if others else {}
             if self.look is not None:
                 with torch.no_grad(), evaluation(self.distiller):
                     row["looks"] = self.look(self.distiller, self.valid)
@@ -293,9 +318,10 @@ class _Training:
     def _validate(self, valid: Loader) -> dict[str, Any]:
         network, state = self.role.network, self.state
         with self.average.applied() if self.average else nullcontext():
-            seen = evaluate(network, valid, self.role.timesteps, self.dtype, self.distiller.encoder)
-            if seen.accuracy and seen.accuracy[-1] > state.best.get("accuracy", -1.0):
-                state.best = {"epoch": state.epoch + 1, "accuracy": seen.accuracy[-1]}
+            encoder, steps = self.distiller.encoder, self.role.timesteps
+            seen = evaluate(network, valid, steps, self.dtype, encoder, self.metrics)
+            if seen.better(state.best.get("score", state.best.get("accuracy"))):
+                state.best = {"epoch": state.epoch + 1, "score": seen.score}
                 if self.engine.is_main_process:
                     self.folder.save_model(network, "model-best")
         said = {warning for row in state.history for warning in row["valid"]["warnings"]}
@@ -303,6 +329,31 @@ class _Training:
             if warning not in said:
                 self.progress.say(f"warning: {warning}")
         return seen.row()
+
+    def _validate_others(self, valid: Loader) -> dict[str, Any]:
+        """What every other role whose network learns shows, by its name."""
+        seen, mine = {}, self.role.network
+        with self.average.applied() if self.average else nullcontext():
+            for name, role in self.distiller.roles.items():
+                if role.trainable and role.network is not mine:
+                    encoder = self.distiller.encoder
+                    seen[name] = evaluate(
+                        role.network, valid, role.timesteps, self.dtype, encoder, self.metrics
+                    ).row()
+        return seen
+
+    def _load_optimizers(self, optimizers: list[torch.optim.Optimizer]) -> None:
+        state = self.state.optimizer
+        if not state:
+            return
+        states = state["several"] if "several" in state else [state]
+        if len(states) != len(optimizers):
+            raise SpikedistillError(
+                f"the checkpoint in {self.folder.path} has the state of {len(states)} optimisers "
+                f"and this phase has {len(optimizers)}; resume with the recipe it was made by"
+            )
+        for optimizer, one in zip(optimizers, states, strict=True):
+            optimizer.load_state_dict(one)
 
     def _finish(self) -> Fitted:
         """Keep the network as the last epoch left it."""
