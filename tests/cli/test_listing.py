@@ -19,6 +19,7 @@ import pytest
         ("tasks", {"image_classification", "sequence_classification", "vector_classification"}),
         ("recipes", {"digits-sastc", "fashion-sastc", "cifar10-small-sastc", "cifar100-sastc"}),
         ("blocks", {"recipe", "training", "losses"}),
+        ("sections", {"attention_maps", "confusion", "energy_by_layer", "firing_rates"}),
         ("studies", {"alignment", "timesteps"}),
     ],
 )

@@ -19,7 +19,7 @@ def command(
         str,
         typer.Argument(
             help="methods, neurons, layers, models, data, conversions, metrics, tasks, recipes, "
-            "blocks or studies."
+            "blocks, sections or studies."
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
@@ -27,9 +27,14 @@ def command(
     """List what there is of one kind: methods, neurons, layers, models, data sets, recipes ..."""
     from spikedistill.core.errors import suggest
     from spikedistill.recipes.shelves import SHELVES, shelf
+    from spikedistill.report.sections import SECTIONS
     from spikedistill.studies import STUDIES
 
-    shelves = {**SHELVES, "studies": lambda: shelf(STUDIES, "study")}
+    shelves = {
+        **SHELVES,
+        "sections": lambda: shelf(SECTIONS, "section"),
+        "studies": lambda: shelf(STUDIES, "study"),
+    }
     if what not in shelves:
         known = suggest(what, shelves)
         raise typer.BadParameter(f"there is no list of {what!r}; {known}", param_hint="WHAT")
@@ -47,7 +52,7 @@ def command(
         table.add_row(item.name, item.summary)
     out = console()
     out.print(table)
-    if items and what != "studies":
+    if items and what in SHELVES:
         out.print(f"\nMore on one of them: spikedistill show {items[0].name}", highlight=False)
-    elif items:
+    elif items and what == "studies":
         out.print(f"\nRun one: spikedistill study {items[0].name} digits-sastc", highlight=False)
