@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spikedistill.conversion._call_sites import expose
 from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.clock import Temporal, steps
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.expose import expose
 from spikedistill.core.factory import Planned
 from spikedistill.functional.compiled import compiling
 from spikedistill.models.cifar_resnet import cifar_resnet

@@ -11,11 +11,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from spikedistill.conversion._call_sites import RECTIFIERS, Exposed, expose
 from spikedistill.core.clock import temporal_layers
 from spikedistill.core.conversion import Conversion, Material
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
+from spikedistill.core.expose import RECTIFIERS, Exposed, expose
 from spikedistill.core.factory import Activation, Planned, fresh
 from spikedistill.core.place import Place, supplied
 from spikedistill.core.places import measured

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spikedistill.conversion._call_sites import expose
 from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.clock import Temporal
+from spikedistill.core.expose import expose
 from spikedistill.functional.compiled import compiling
 from spikedistill.neurons.lif import LIF
 
