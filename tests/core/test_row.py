@@ -75,3 +75,10 @@ def test_the_main_score_of_an_epoch() -> None:
         assert main_score(nothing) is None
     assert main_score({"metric": "a", "scores": {"a": [1.0, None]}}) is None
     assert main_score({"metric": "a", "scores": {"a": [math.nan]}}) is None
+
+
+def test_a_row_reads_as_the_result_file_does() -> None:
+    row = Row.from_plain(OLD)
+    assert {key: row[key] for key in row.plain()} == row.plain()
+    with pytest.raises(KeyError, match="no 'accuracy'; it has role, network"):
+        row["accuracy"]

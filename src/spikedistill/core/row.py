@@ -75,6 +75,17 @@ class Row:
         """Whether it has neurons."""
         return self.firing_rate is not None
 
+    def __getitem__(self, key: str) -> Any:
+        """One value by its key in `result.json`, as `row["macs"]`.
+
+        Raises:
+            KeyError: if a row has no such value; the message lists those that it has.
+        """
+        known = [one.name for one in fields(self)]
+        if key not in known:
+            raise KeyError(f"a row has no {key!r}; it has {', '.join(known)}")
+        return getattr(self, key)
+
     def plain(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
