@@ -1,3 +1,4 @@
+import importlib
 from typing import ClassVar
 
 import pytest
@@ -58,3 +59,7 @@ def test_senseless_normalisations_are_refused(
 def test_another_number_of_channels_gets_its_sentence() -> None:
     with pytest.raises(SpikedistillError, match=r"has 3 channels and its normalisation 2"):
         Normalized(Net(), [0.5, 0.5], [1.0, 1.0])(torch.zeros(1, 3, 4, 4))
+
+
+def test_it_is_found_where_code_of_users_imports_it_from() -> None:
+    assert importlib.import_module("spikedistill.layers.normalized").Normalized is Normalized
