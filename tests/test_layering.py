@@ -21,7 +21,7 @@ functional
 core
 neurons layers projectors taps
 models teachers methods conversion plasticity metrics costs data explain
-training report export tasks
+training pages export tasks
 recipes
 build
 runs analysis planning
@@ -137,7 +137,7 @@ KNOWN = {f"spikedistill.{name}" for name in LEVELS} | {
         ("taps", "if TYPE_CHECKING:\n    from spikedistill import data", "above"),
         ("taps", "def f():\n    import spikedistill.neurons.lif", "beside"),
         ("core.catalogue", "importlib.import_module('spikedistill.methods')", "above"),
-        ("report.html", "from spikedistill.training import run_folder", "beside"),
+        ("pages.html", "from spikedistill.training import run_folder", "beside"),
         ("stuff", "import spikedistill.core", "no place"),
         ("core.loss", "import spikedistill.stuff", "no place"),
     ],

@@ -16,7 +16,7 @@ from spikedistill.costs.synops import SynopsMeter
 from spikedistill.data import Split, collate_sequences
 from spikedistill.explain.spike_activation_map import shown_maps, spike_activation_map
 from spikedistill.neurons.lif import LIF
-from spikedistill.report.frames import painted
+from spikedistill.pages.frames import painted
 from spikedistill.taps import Tapped
 
 T, K = 3, 4

@@ -1,7 +1,7 @@
 """Which cells the study of fixed pairs needs, and what its page says."""
 
+from spikedistill.pages.page import Picture
 from spikedistill.recipes.files import load
-from spikedistill.report.page import Picture
 from spikedistill.studies.negative_regularization import _page as page
 from spikedistill.studies.negative_regularization import _points as points
 

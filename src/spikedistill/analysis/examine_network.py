@@ -29,9 +29,9 @@ from spikedistill.explain.spike_activation_map import (
     shown_maps,
     spike_activation_map,
 )
-from spikedistill.report.examined import Examined
-from spikedistill.report.pictures import images_at, pixels_of
-from spikedistill.report.sections import SECTIONS, Answers, Gathered
+from spikedistill.pages.examined import Examined
+from spikedistill.pages.pictures import images_at, pixels_of
+from spikedistill.pages.sections import SECTIONS, Answers, Gathered
 from spikedistill.taps import Tapped, usable_taps
 
 EXAMPLES, HISTOGRAMMED, EARLY = 8, 200, 200

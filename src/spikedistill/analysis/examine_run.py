@@ -25,9 +25,9 @@ from spikedistill.core.row import Row
 from spikedistill.core.trace import Trace
 from spikedistill.data import Collate, DataSet, Loader, Samples, length, spread
 from spikedistill.explain.attention import mean_pictures
+from spikedistill.pages.examined import Examined, read_examined
+from spikedistill.pages.sections import SECTIONS
 from spikedistill.recipes.schema import Recipe, parse
-from spikedistill.report.examined import Examined, read_examined
-from spikedistill.report.sections import SECTIONS
 from spikedistill.tasks import TASKS
 from spikedistill.training.distiller import Distiller
 from spikedistill.training.progress import Silent

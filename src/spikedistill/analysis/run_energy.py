@@ -28,9 +28,9 @@ from spikedistill.costs.energy import (
 )
 from spikedistill.costs.synops import LayerOperations
 from spikedistill.data import DataSet, Loader, length, spread
+from spikedistill.pages.energy_tables import sentences
 from spikedistill.recipes.data_entry import read_data
 from spikedistill.recipes.schema import Recipe, RoleEntry, parse
-from spikedistill.report.energy_tables import sentences
 from spikedistill.training.costs import layer_operations
 from spikedistill.training.run_folder import RunFolder
 from spikedistill.training.settings import Settings

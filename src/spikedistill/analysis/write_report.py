@@ -12,11 +12,11 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.task import Task
 from spikedistill.costs import energy
 from spikedistill.explain import grad_cam, spike_activation_map
+from spikedistill.pages.chapter import Chapter, key_of
+from spikedistill.pages.html import page
+from spikedistill.pages.page import FILE, read_page
+from spikedistill.pages.read_run import Run, read_run
 from spikedistill.recipes.shelves import references
-from spikedistill.report.chapter import Chapter, key_of
-from spikedistill.report.html import page
-from spikedistill.report.page import FILE, read_page
-from spikedistill.report.read_run import Run, read_run
 from spikedistill.tasks import TASKS
 from spikedistill.training.progress import Silent
 

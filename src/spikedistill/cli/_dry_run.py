@@ -14,7 +14,7 @@ def show(found: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     from spikedistill.cli._tables import draw
-    from spikedistill.report.table import compact
+    from spikedistill.pages.table import compact
 
     table = Table(title="what would be trained")
     left = ("training", "losses")

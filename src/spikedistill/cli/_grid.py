@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spikedistill.grid.grid import Grid
     from spikedistill.grid.points import Point
     from spikedistill.grid.store import Store
-    from spikedistill.report.page import Page
+    from spikedistill.pages.page import Page
 
     Write = Callable[[Sequence[tuple[Point, dict[str, Any]]], Path], Page]
 
@@ -101,7 +101,7 @@ def _list(grid: Grid, points: Sequence[Point], as_json: bool) -> None:
 
 def _written(grid: Grid, points: Sequence[Point], write: Write) -> Page:
     """The page of the cells that are there, as `page.json` and `page.md` beside its pictures."""
-    from spikedistill.report.page import FILE
+    from spikedistill.pages.page import FILE
     from spikedistill.training.run_folder import RunFolder
 
     folder = RunFolder(grid.folder)
@@ -118,7 +118,7 @@ def _show(page: Page, folder: Path, left: int) -> None:
     from rich.table import Table as Drawn
 
     from spikedistill.cli._tables import draw
-    from spikedistill.report.page import Picture, Table
+    from spikedistill.pages.page import Picture, Table
 
     out = console()
     for part in page.parts:

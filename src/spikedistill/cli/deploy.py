@@ -183,7 +183,7 @@ def _judge(
 def _show(found: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from spikedistill.report.table import compact, percent
+    from spikedistill.pages.table import compact, percent
 
     title = f"{found['network']}, T = {found['timesteps']}, {found['weights']} weights"
     table = Table("", "as trained", "deployed", title=title)

@@ -55,7 +55,7 @@ def command(
         print(text)
         return
     from spikedistill.cli._tables import draw
-    from spikedistill.report.energy_tables import layer_table, total_table
+    from spikedistill.pages.energy_tables import layer_table, total_table
 
     screen = console()
     draw(screen, layer_table(found, preset))

@@ -34,7 +34,7 @@ def command(
         return
     from rich.table import Table
 
-    from spikedistill.report.table import compact, percent
+    from spikedistill.pages.table import compact, percent
 
     sample = found["sample"]
     title = f"{found['network']} on {found['samples']:,} {split} {sample}s of {found['data']}"

@@ -26,8 +26,8 @@ def command(
 ) -> None:
     """List what there is of one kind: methods, neurons, layers, models, data sets, recipes ..."""
     from spikedistill.core.errors import suggest
+    from spikedistill.pages.sections import SECTIONS
     from spikedistill.recipes.shelves import SHELVES, shelf
-    from spikedistill.report.sections import SECTIONS
     from spikedistill.studies import STUDIES
 
     shelves = {

@@ -50,7 +50,7 @@ def command(
 
 def _show(found: Mapping[str, Any]) -> None:
     from spikedistill.cli._tables import draw
-    from spikedistill.report.table import duration
+    from spikedistill.pages.table import duration
 
     out = console()
     draw(out, _trainings(found))
@@ -113,7 +113,7 @@ def gpu_hours(seconds: float | None) -> str:
 def _trainings(found: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
-    from spikedistill.report.table import duration
+    from spikedistill.pages.table import duration
 
     table = Table(title=f"{found['name']}: what each training takes")
     names = ("training", "network", "T", "B", "losses", "GMAC/step", "GB/step", "kept", "memory")

@@ -79,7 +79,7 @@ def show_result(result: Mapping[str, Any], folder: Path, as_json: bool) -> None:
         print(json.dumps({"run": str(folder), **result}, indent=2))
         return
     from spikedistill.cli._tables import draw
-    from spikedistill.report.table import result_table
+    from spikedistill.pages.table import result_table
 
     out = console()
     draw(out, result_table(result))

@@ -20,11 +20,11 @@ from spikedistill.grid.summary import (
     visible,
 )
 from spikedistill.methods import METHODS
+from spikedistill.pages.page import Page, Table
+from spikedistill.pages.table import compact, duration, label
 from spikedistill.recipes import parts
 from spikedistill.recipes.loss_entry import LossEntry, read_loss
 from spikedistill.recipes.schema import Recipe
-from spikedistill.report.page import Page, Table
-from spikedistill.report.table import compact, duration, label
 
 
 def points(recipes: Sequence[Recipe], sets: Sequence[str], seeds: int) -> list[Point]:

@@ -15,8 +15,8 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.row import Row, curve_of
 from spikedistill.grid.points import EpochLook, Point, essence, key, unique
 from spikedistill.grid.store import Store
+from spikedistill.pages.table import duration
 from spikedistill.recipes.schema import Recipe, parse
-from spikedistill.report.table import duration
 from spikedistill.runs.start import start
 from spikedistill.training.interrupt import Interrupted
 from spikedistill.training.progress import Silent

@@ -13,8 +13,8 @@ from spikedistill.build.saved import model_card
 from spikedistill.core.machine import machine
 from spikedistill.core.row import Row
 from spikedistill.data import DataSet
+from spikedistill.pages.plot import plot_curves, plot_result
 from spikedistill.recipes.schema import Phase
-from spikedistill.report.plot import plot_curves, plot_result
 from spikedistill.runs.measure_row import measured
 from spikedistill.training import checkpoint
 from spikedistill.training.manifest import manifest, state_hash

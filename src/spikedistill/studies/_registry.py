@@ -9,8 +9,8 @@ from typing import Any
 
 from spikedistill.core.catalogue import Catalogue
 from spikedistill.grid.points import Point
+from spikedistill.pages.page import Page
 from spikedistill.recipes.schema import Recipe
-from spikedistill.report.page import Page
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from spikedistill.grid.points import Point, seeded
 from spikedistill.grid.summary import against, groups, heading, pooled, titled
+from spikedistill.pages.page import Page, Table
 from spikedistill.recipes.schema import Recipe
-from spikedistill.report.page import Page, Table
 from spikedistill.studies._registry import Study
 from spikedistill.studies._terms import Terms, labelled, terms
 

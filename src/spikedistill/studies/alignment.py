@@ -14,9 +14,9 @@ from typing import Any
 from spikedistill.grid.figures import CLEAR, Figure, Spread
 from spikedistill.grid.points import Look, Point, seeded
 from spikedistill.grid.summary import Group, against, groups, heading, pooled, visible
+from spikedistill.pages.charts import plot_lines, plot_maps
+from spikedistill.pages.page import Page, Picture, Table
 from spikedistill.recipes.schema import Recipe
-from spikedistill.report.charts import plot_lines, plot_maps
-from spikedistill.report.page import Page, Picture, Table
 from spikedistill.studies._alignment import alignment, score
 from spikedistill.studies._registry import Study
 from spikedistill.studies._terms import terms, validated

@@ -13,9 +13,9 @@ from typing import Any
 from spikedistill.grid.figures import Spread
 from spikedistill.grid.points import Point, seeded
 from spikedistill.grid.summary import Group, against, groups, heading, pooled, titled
+from spikedistill.pages.charts import plot_heat
+from spikedistill.pages.page import Page, Picture, Table
 from spikedistill.recipes.schema import Recipe
-from spikedistill.report.charts import plot_heat
-from spikedistill.report.page import Page, Picture, Table
 from spikedistill.studies._registry import Study
 from spikedistill.studies._terms import compared_taps, terms
 

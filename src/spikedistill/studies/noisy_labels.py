@@ -9,9 +9,9 @@ from typing import Any
 from spikedistill.grid.figures import CLEAR, difference
 from spikedistill.grid.points import Point, changed, seeded
 from spikedistill.grid.summary import groups, heading, pooled, titled, visible
+from spikedistill.pages.charts import plot_lines
+from spikedistill.pages.page import Page, Picture, Table
 from spikedistill.recipes.schema import Recipe
-from spikedistill.report.charts import plot_lines
-from spikedistill.report.page import Page, Picture, Table
 from spikedistill.studies._registry import Study
 from spikedistill.studies._terms import labelled, terms
 

@@ -9,10 +9,10 @@ from typing import Any
 from spikedistill.grid.figures import Figure
 from spikedistill.grid.points import Look, Point, changed, seeded
 from spikedistill.grid.summary import Group, groups, heading, titled
+from spikedistill.pages.charts import plot_lines
+from spikedistill.pages.page import Page, Picture, Table
+from spikedistill.pages.table import compact
 from spikedistill.recipes.schema import Recipe
-from spikedistill.report.charts import plot_lines
-from spikedistill.report.page import Page, Picture, Table
-from spikedistill.report.table import compact
 from spikedistill.studies._early_exit import early_exit
 from spikedistill.studies._registry import Study
 from spikedistill.studies._stopped import stopped
