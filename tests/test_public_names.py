@@ -11,7 +11,7 @@ PUBLIC = """
     Alphabet Batch Conversion CrossEntropy Distiller FitNet IF LIF LogitKD Loader Loss Metric Needs
     Neuron Objective OverTime PLIF Place Probe Reference Role Row SASTC Schedule Spec Tapped Task
     Temporal Term Trace
-    data_set deploy describe distill load spiking_twin
+    data_set deploy describe distill energy evaluate load report spiking_twin
 """.split()
 
 HEAVY = ("accelerate", "kornia", "matplotlib", "sklearn", "typer")

@@ -10,6 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spikedistill.analysis.deploy_run import deploy as deploy
+    from spikedistill.analysis.evaluate_run import evaluate_run as evaluate  # noqa: F401
+    from spikedistill.analysis.run_energy import energy_of as energy  # noqa: F401
+    from spikedistill.analysis.write_report import write_report as report  # noqa: F401
     from spikedistill.build.saved import load as load
     from spikedistill.conversion.twin import spiking_twin as spiking_twin
     from spikedistill.core.clock import Alphabet as Alphabet
@@ -33,7 +37,6 @@ if TYPE_CHECKING:
     from spikedistill.core.trace import Trace as Trace
     from spikedistill.data import Loader as Loader
     from spikedistill.data import data_set as data_set
-    from spikedistill.export.deploy import deploy as deploy
     from spikedistill.methods.cross_entropy import CrossEntropy as CrossEntropy
     from spikedistill.methods.fitnet import FitNet as FitNet
     from spikedistill.methods.logit_kd import LogitKD as LogitKD
@@ -48,6 +51,10 @@ if TYPE_CHECKING:
     from spikedistill.training.distiller import describe as describe
 
 _HOMES = {
+    "analysis.deploy_run": ("deploy",),
+    "analysis.evaluate_run": ("evaluate_run as evaluate",),
+    "analysis.run_energy": ("energy_of as energy",),
+    "analysis.write_report": ("write_report as report",),
     "build.saved": ("load",),
     "conversion.twin": ("spiking_twin",),
     "core.clock": ("Alphabet", "Temporal"),
@@ -65,7 +72,6 @@ _HOMES = {
     "core.task": ("Task",),
     "core.trace": ("Batch", "Trace"),
     "data": ("Loader", "data_set"),
-    "export.deploy": ("deploy",),
     "methods.cross_entropy": ("CrossEntropy",),
     "methods.fitnet": ("FitNet",),
     "methods.logit_kd": ("LogitKD",),
@@ -78,7 +84,9 @@ _HOMES = {
     "taps": ("Tapped",),
     "training.distiller": ("Distiller", "describe"),
 }
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_HOME = {
+    name.split()[-1]: (home, name.split()[0]) for home, names in _HOMES.items() for name in names
+}
 
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
@@ -91,7 +99,8 @@ except PackageNotFoundError:  # run from its source, not installed
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'spikedistill' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"spikedistill.{_HOME[name]}"), name)
+    home, own_name = _HOME[name]
+    value = getattr(importlib.import_module(f"spikedistill.{home}"), own_name)
     globals()[name] = value
     return value
 

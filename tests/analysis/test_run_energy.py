@@ -184,3 +184,24 @@ def test_what_a_twin_computes_outside_its_layers_is_said(
     found = energy_of(run, samples=2)
     assert "Not counted, because it is no layer: softmax at attention." in found["sentences"]
     assert spikedistill.load(run).timesteps == found["timesteps"]
+
+
+def test_a_teacher_that_is_handed_over_is_priced_by_every_model(from_python: Any) -> None:
+    alone = energy_of(from_python.run, network=from_python.student, data=from_python.data)
+    both = energy_of(from_python.run, network=from_python.both, data=from_python.data)
+    assert alone["layers"] == both["layers"] and alone["teacher"] == both["teacher"]
+    assert alone["totals"]["memory"]["teacher_pj"] is None
+    ann_pj = both["totals"]["memory"]["ann_pj"]  # the student is its twin
+    assert both["totals"]["memory"]["teacher_pj"] == pytest.approx(ann_pj)
+    row = from_python.result.rows[-1]
+    assert both["totals"]["45nm"]["snn_pj"] == pytest.approx(row.energy_pj)
+    assert not any("handed over" in sentence for sentence in both["sentences"])
+    other = energy_of(
+        from_python.run, network=from_python.student, data=(from_python.data, from_python.data)
+    )
+    assert "others than those of the run" in other["sentences"][0]
+
+
+def test_the_teacher_of_a_twin_is_the_network_it_is_made_from(twin_of_python: Any) -> None:
+    found = energy_of(twin_of_python.run, network=twin_of_python.teacher, data=twin_of_python.data)
+    assert found["totals"]["memory"]["teacher_pj"] > 0

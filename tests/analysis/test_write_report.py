@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from spikedistill import report
 from spikedistill.analysis.write_report import write_report
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.functional.compiled import compiling
@@ -88,3 +90,28 @@ def test_what_cannot_be_written(run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SpikedistillError, match="choose another --out"):
         write_report([run], out=tmp_path / "file" / "page.html", use_data=False)
+
+
+def test_the_inside_of_networks_from_python(from_python: Any, tmp_path: Path) -> None:
+    folder = shutil.copytree(from_python.run, tmp_path / "python")
+    words = report(folder)
+    assert words.path == folder / "report.html"
+    assert "spikedistill.report(run, network=..., data=...)" in words.missing[0]
+    assert "<h3>Confusion</h3>" not in words.path.read_text("utf-8")
+    written = report(folder, network=from_python.both, data=from_python.data)
+    assert written.missing == written.lost == ()
+    text = written.path.read_text("utf-8")
+    for heading in ("Attention", "Where the networks look", "Firing", "Energy by layer",
+                    "Confusion", "Mistakes"):  # fmt: skip
+        assert f"<h3>{heading}</h3>" in text
+    assert report(folder).missing == ()
+
+
+def test_one_page_of_a_run_from_python_and_one_in_words(
+    from_python: Any, run: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(from_python.run, tmp_path / "python")
+    written = report(
+        [folder, run], tmp_path / "both.html", network=from_python.both, data=from_python.data
+    )
+    assert written.missing == written.lost == ()

@@ -4,37 +4,43 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from spikedistill.analysis.examine_network import examine_network
-from spikedistill.analysis.subject import Subject
+from spikedistill.analysis.examine_apart import APART, NO_PICTURES, Apart
+from spikedistill.analysis.looks import IMAGES, Examinations, Key, Looking
 from spikedistill.build.cells import Cell, cells
-from spikedistill.build.data import task_of
+from spikedistill.build.data import build_data
 from spikedistill.build.experiment import Experiment, Prepared
+from spikedistill.build.handed_over import (
+    Data,
+    Networks,
+    check_names,
+    data_of,
+    networks_of,
+    other_data,
+    root_of,
+)
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.loss import Loss
 from spikedistill.core.machine import machine
 from spikedistill.core.objective import Term
 from spikedistill.core.row import Row
 from spikedistill.core.trace import Trace
-from spikedistill.data import Collate, DataSet, Loader, Samples, length, spread
+from spikedistill.data import Collate, DataSet, Loader, Samples, length
 from spikedistill.explain.attention import mean_pictures
 from spikedistill.pages.examined import Examined, read_examined
 from spikedistill.pages.sections import SECTIONS
 from spikedistill.recipes.schema import Recipe, parse
 from spikedistill.tasks import TASKS
 from spikedistill.training.distiller import Distiller
+from spikedistill.training.manifest import state_hash
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
 
-IMAGES = 1000
-"""Test images that are looked at; and, in whole batches, validation images for attention."""
 MODEL = "model.safetensors"
 NEEDED = {
     *("task", "classes", "energy_at", "images", "layers", "maps", "operations", "pictures"),
@@ -43,30 +49,13 @@ NEEDED = {
 """What a look on disk has to say; one that does not is taken again."""
 
 
-def sections_of(data: DataSet) -> tuple[str, ...]:
-    """The sections of the report that belong to the task of some data."""
-    return task_of(data).sections
-
-
-Key = tuple[str, str]
-"""`("cells", name)`, or `("networks", name)` for a network that came trained."""
-
-
-@dataclass
-class Examinations:
-    """What is known of the networks of a run, and in sentences what is not."""
-
-    found: dict[Key, Examined] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-
-
 def examine_run(
     path: Path | str,
     data_dir: Path | str | None = None,
     use_data: bool = True,
     progress: Silent | None = None,
-    networks: Mapping[str, nn.Module] | None = None,
-    data: DataSet | None = None,
+    network: Networks = None,
+    data: Data = None,
 ) -> Examinations:
     """Look at every finished network of a run; what was looked at before is read from disk.
 
@@ -77,7 +66,8 @@ def examine_run(
         data_dir: where data sets lie; default as the run had it.
         use_data: False: only what is on disk.
         progress: gets a sentence for each network.
-        networks: networks of the recipe that came from Python, by name.
+        network: the networks of the run that came from Python; a single one is the student's, or
+            that of which it was made. They are not changed.
         data: the data, where they came from Python.
 
     Raises:
@@ -91,21 +81,78 @@ def examine_run(
         if kept is not None and kept.facts.keys() >= NEEDED | _gathered(kept):
             looks.found[key] = kept
     looks.missing += _without_weights(folder, recipe)
-    left = {key: mark for key, mark in wanted.items() if key not in looks.found}
+    apart = {key for key, kept in looks.found.items() if kept.facts.get(APART)}
+    again = apart if use_data and network is not None and data is not None else set()
+    looks.missing += [f"{name}: {NO_PICTURES}" for _, name in sorted(apart - again)]
+    left = {key: m for key, m in wanted.items() if key not in looks.found or key in again}
     if not left:
         return looks
     if not use_data:
         names = ", ".join(name for _, name in left)
         looks.missing.append(f"Without data nothing new was measured of {names}.")
         return looks
+    looking = Looking(folder, recipe.encoder, left, looks, progress or Silent())
     try:
-        where = data_dir or folder.manifest().get("data_dir")
-        experiment = Experiment(recipe, where, networks=networks, data=data)  # type: ignore[arg-type]
+        _look(looking, recipe, data_dir, network, data)
     except (SpikedistillError, OSError) as error:
         looks.missing.append(f"The networks could not be run: {error}")
-        return looks
-    _Examination(experiment, folder, left, looks, progress or Silent()).all()
     return looks
+
+
+def _look(
+    looking: Looking,
+    recipe: Recipe,
+    data_dir: Path | str | None,
+    network: Networks,
+    handed_data: Data,
+) -> None:
+    """Look at what is left, all together where all that came from Python is there as it was.
+
+    Raises:
+        SpikedistillError: if there are no data, or nothing can be built.
+    """
+    folder = looking.folder
+    check_names(network, list(recipe.networks))
+    from_python = [name for name, entry in recipe.networks.items() if entry.given is not None]
+    last = recipe.phases[-1]
+    student = last.roles[last.student].network
+    if isinstance(network, Mapping):  # the others are for other runs of the same page
+        network = {name: one for name, one in network.items() if name in from_python}
+    elif root_of(recipe.networks, student) not in from_python:
+        network = None
+    handed = networks_of(network, recipe.networks, student)
+    where = data_dir or folder.manifest().get("data_dir")
+    data = _data(folder, recipe, handed_data, where)
+    rows = _teachers(folder)
+    others = {row.network for row in rows if row.network in handed
+              and state_hash(handed[row.network]) != row.state}  # fmt: skip
+    if others or set(from_python) - set(handed):
+        Apart(looking, recipe, data, handed).all(rows)
+        return
+    experiment = Experiment(recipe, where, networks=handed, data=data)
+    _Examination(experiment, looking).all()
+
+
+def _data(folder: RunFolder, recipe: Recipe, handed: Data, data_dir: Path | str | None) -> DataSet:
+    """The data of a run.
+
+    Raises:
+        SpikedistillError: if they came from Python and are not there, or others were handed over.
+    """
+    entry = recipe.data
+    if entry.kind != "given":
+        return build_data(entry, data_dir, recipe.seed)
+    if handed is None:
+        raise SpikedistillError(
+            f"the data of {folder.path} ({entry.name}) came from Python and cannot be made again "
+            "from the run folder; hand them over, with the networks: spikedistill.report(run, "
+            "network=..., data=...), or --network module:factory --data module:factory"
+        )
+    data = data_of(handed, recipe.seed, data_dir)
+    sentence = other_data(data, folder.manifest().get("data") or {})
+    if sentence is not None:
+        raise SpikedistillError(f"{sentence} A report shows what a run did on its own")
+    return data
 
 
 def _gathered(kept: Examined) -> set[str]:
@@ -171,23 +218,24 @@ class _Examination:
     """A look at those networks of a run that have not been looked at."""
 
     experiment: Experiment
-    folder: RunFolder
-    left: Mapping[Key, dict[str, Any]]
-    looks: Examinations
-    progress: Silent
+    looking: Looking
     ready: set[str] = field(default_factory=set)
     """Main trainings whose networks are loaded, so that what builds on them can be made."""
+
+    def __post_init__(self) -> None:
+        self.folder, self.left = self.looking.folder, self.looking.left
+        self.looks = self.looking.looks
 
     def all(self) -> None:
         for row in _teachers(self.folder):
             if ("networks", row.network) in self.left:
-                with self._telling(row.network):
+                with self.looking.telling(row.network):
                     self._given(row)
         for cell in cells(self.experiment.recipe):
             before = len(self.looks.missing)
             there, whole = _there(self.folder.cell(cell.name))
             if there and whole:
-                with self._telling(cell.name), self.experiment.compiling(cell):
+                with self.looking.telling(cell.name), self.experiment.compiling(cell):
                     self._cell(cell)
             if cell.main and cell.name not in self.ready:
                 self._stop(cell, there and (not whole or len(self.looks.missing) > before))
@@ -201,14 +249,6 @@ class _Examination:
             text = f"{', '.join(later)}: left out, because what {cell.name} trained is needed"
             self.looks.missing.append(text)
 
-    @contextmanager
-    def _telling(self, name: str) -> Iterator[None]:
-        """Turn what goes wrong with one network into a sentence."""
-        try:
-            yield
-        except (SpikedistillError, OSError) as error:
-            self.looks.missing.append(f"{name}: {error}")
-
     def _given(self, row: Row) -> None:
         """A network that came trained."""
         if row.network not in self.experiment.recipe.networks:
@@ -217,7 +257,7 @@ class _Examination:
         phases = self.experiment.recipe.phases
         mine = [p for p in phases if row.network in {r.network for r in p.roles.values()}]
         data = self.experiment.data_of(mine[0]) if mine else self.experiment.data
-        self._one(("networks", row.network), network, row.timesteps, None, data)
+        self.looking.one(("networks", row.network), network, row.timesteps, None, data)
 
     def _cell(self, cell: Cell) -> None:
         keys = [("cells", cell.name)]
@@ -233,7 +273,9 @@ class _Examination:
         for name, key in zip(cell.judged[:-1], keys[1:], strict=True):
             role = cell.phase.roles[name]
             if key in self.left:
-                self._one(key, ready.networks[role.network], role.timesteps, None, ready.data)
+                self.looking.one(
+                    key, ready.networks[role.network], role.timesteps, None, ready.data
+                )
         if ("cells", cell.name) not in self.left:
             return
         role = cell.phase.roles[cell.phase.student]
@@ -245,37 +287,7 @@ class _Examination:
             attention.missing.append(f"{cell.name}: no pictures of its losses: {error}")
         self.looks.missing += attention.missing
         network = ready.networks[role.network]
-        self._one(("cells", cell.name), network, role.timesteps, attention, ready.data)
-
-    def _one(
-        self,
-        key: Key,
-        network: nn.Module,
-        timesteps: int,
-        more: Examinations | None,
-        data: DataSet,
-    ) -> None:
-        recipe, sections = self.experiment.recipe, sections_of(data)
-        self.progress.say(f"looking at {key[1]}")
-        some = spread(data.test, IMAGES)
-        subject = Subject(network, timesteps, recipe.encoder, some, collate=data.how)
-        looked = examine_network(subject, sections)
-        facts = {
-            **self.left[key],
-            "task": data.task,
-            "timesteps": timesteps,
-            "classes": list(data.classes),
-            "test_images": length(data.test),
-            **looked.facts,
-            "pictures": [],
-        }
-        arrays = dict(looked.arrays)
-        for one in more.found.values() if more else ():
-            facts["pictures"] += one.facts["pictures"]
-            arrays |= one.arrays
-        whole = Examined(facts, arrays)
-        whole.write(self.folder / "examined" / key[0], key[1])
-        self.looks.found[key] = whole
+        self.looking.one(("cells", cell.name), network, role.timesteps, attention, ready.data)
 
     def _attention(self, ready: Prepared) -> Examinations:
         """The pictures `[T, I, J]` of every loss of a cell, over whole batches."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from torch import nn
 
 from spikedistill.build.data import split_loader
 from spikedistill.build.facts import Facts
+from spikedistill.build.handed_over import Data, Networks, networks_of
 from spikedistill.build.networks import Workshop
 from spikedistill.build.saved import Saved, rebuild
 from spikedistill.core.clock import spiking
@@ -29,7 +30,6 @@ from spikedistill.costs.energy import (
 from spikedistill.costs.synops import LayerOperations
 from spikedistill.data import DataSet, Loader, length, spread
 from spikedistill.pages.energy_tables import sentences
-from spikedistill.recipes.data_entry import read_data
 from spikedistill.recipes.schema import Recipe, RoleEntry, parse
 from spikedistill.training.costs import layer_operations
 from spikedistill.training.run_folder import RunFolder
@@ -82,10 +82,12 @@ def energy_of(
     samples: int | None = None,
     batch_size: int = 128,
     event_input: EventInput = "mac",
-    network: nn.Module | None = None,
-    data: DataSet | None = None,
+    network: Networks = None,
+    data: Data = None,
 ) -> dict[str, Any]:
     """Measure on the test split what an inference of a saved spiking network costs.
+
+    `spikedistill.energy`; on the command line `spikedistill energy`.
 
     Args:
         path: a run folder, one of its cells, or a model file in one.
@@ -95,8 +97,10 @@ def energy_of(
         batch_size: samples per batch.
         event_input: whether a stem that reads counts of events multiplies ("mac", the strict
             reading) or accumulates ("ac", common practice).
-        network: the architecture, where it (or the network whose twin it is) came from Python.
-        data: the data, where they came from Python.
+        network: the architecture, where it (or the network whose twin it is) came from Python: a
+            module, which is not changed, or `{name: module}`. Of a teacher that came from Python
+            and is not among them, only the multiply-adds are known.
+        data: the data, where they came from Python, as `spikedistill.evaluate` takes them.
 
     Returns:
         A mapping for JSON. `layers`: one for each convolution and linear layer. `totals`: model of
@@ -111,15 +115,15 @@ def energy_of(
     """
     if event_input not in ("mac", "ac"):
         raise SpikedistillError(f"event input counts as 'mac' or 'ac', not {event_input!r}")
-    saved = _spiking(path, network)
-    data = _data(saved, data_dir) if data is None else data
+    saved, handed = _spiking(path, network), data
+    data = saved.data(data_dir, handed)
     loader = _loader(data, batch_size, samples)
     steps = timesteps or saved.timesteps
     saved.network.to(machine().device)
     layers = layer_operations(saved.network, steps, loader, saved.card["encoder"])
     if event_input == "ac":
         layers = counting_events(layers)
-    teachers = _teachers(saved, loader)
+    teachers = _teachers(saved, loader, network)
     teacher = teachers[0] if teachers else None
     found = {
         "path": str(saved.path),
@@ -147,10 +151,10 @@ def energy_of(
         "named": [_named(layer) for layer in layers if not layer.spiking],
     }
     uncounted = [what for part in saved.network.modules() for what in getattr(part, REAL, ())]
-    return found | {"sentences": sentences(found, uncounted)}
+    return found | {"sentences": [*saved.doubts(data, handed), *sentences(found, uncounted)]}
 
 
-def _spiking(path: Path | str, network: nn.Module | None) -> Saved:
+def _spiking(path: Path | str, network: Networks) -> Saved:
     saved = rebuild(path, network)
     if spiking(saved.network):
         return saved
@@ -158,17 +162,6 @@ def _spiking(path: Path | str, network: nn.Module | None) -> Saved:
         f"the network {saved.card['network']!r} of {path} has no neurons, so there is no spiking "
         "energy to count; give the run, or the cell, of a spiking student"
     )
-
-
-def _data(saved: Saved, data_dir: Path | str | None) -> DataSet:
-    entry = read_data(saved.card["data"])
-    if entry.kind == "given":
-        raise SpikedistillError(
-            f"the data of {saved.path} ({entry.name}) came from Python and cannot be made again "
-            "from the run folder; hand them over: spikedistill.analysis.run_energy.energy_of(run, "
-            "data=...)"
-        )
-    return saved.data(data_dir)
 
 
 def _loader(data: DataSet, batch_size: int, samples: int | None) -> Loader:
@@ -184,7 +177,7 @@ def _loader(data: DataSet, batch_size: int, samples: int | None) -> Loader:
     return loader
 
 
-def _teachers(saved: Saved, loader: Loader) -> list[_Teacher]:
+def _teachers(saved: Saved, loader: Loader, handed: Networks) -> list[_Teacher]:
     """The ANNs that guide the student of a run, the one called teacher first."""
     run = saved.path.parent
     if not (run / "config.yaml").exists():
@@ -193,12 +186,17 @@ def _teachers(saved: Saved, loader: Loader) -> list[_Teacher]:
     config.pop("cell", None)
     recipe = parse(config, str(run / "config.yaml"))
     guides = _guides(recipe, saved.card["network"])
-    made = (_teacher(saved, recipe, run, role, loader) for role in guides)
+    networks = networks_of(handed, recipe.networks, saved.card["network"])
+    made = (_teacher(saved, recipe, networks, role, loader) for role in guides)
     return [one for one in made if one is not None]
 
 
 def _teacher(
-    saved: Saved, recipe: Recipe, run: Path, role: RoleEntry, loader: Loader
+    saved: Saved,
+    recipe: Recipe,
+    networks: Mapping[str, nn.Module],
+    role: RoleEntry,
+    loader: Loader,
 ) -> _Teacher | None:
     """One of them; None for a spiking network, and where nothing is known of it."""
     name, steps = role.network, role.timesteps
@@ -206,10 +204,15 @@ def _teacher(
     try:
         # how much an ANN multiplies does not depend on its weights
         built = Workshop(
-            recipe.networks, facts, recipe.seed, find_stages=False, trained=False
+            recipe.networks,
+            facts,
+            recipe.seed,
+            find_stages=False,
+            trained=False,
+            networks=dict(networks),
         ).network(name)
     except SpikedistillError:
-        macs = _known_macs(run, name)
+        macs = _known_macs(saved.path.parent, name)
         return None if macs is None else _Teacher(name, macs, None)
     if spiking(built):
         return None

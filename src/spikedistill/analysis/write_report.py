@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from spikedistill.analysis.examine_run import Examinations, examine_run
+from spikedistill.analysis.examine_run import examine_run
+from spikedistill.analysis.looks import Examinations
+from spikedistill.build.handed_over import Data, Networks
 from spikedistill.core.atomic import put
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.task import Task
@@ -33,32 +36,44 @@ class Written:
 
 
 def write_report(
-    paths: Sequence[Path | str],
+    paths: Path | str | Sequence[Path | str],
     out: Path | str | None = None,
     data_dir: Path | str | None = None,
     use_data: bool = True,
     progress: Silent | None = None,
+    *,
+    network: Networks = None,
+    data: Data = None,
 ) -> Written:
     """Write one page about one or several runs.
 
+    `spikedistill.report`; on the command line `spikedistill report`.
+
     Args:
-        paths: folders of runs, studies and comparisons. Of several, those that cannot be told are
-            named on the page.
+        paths: a folder or several, of runs, studies and comparisons. Of several, those that cannot
+            be told are named on the page.
         out: where to; default `report.html` in the one run's folder, else beside the first run.
         data_dir: where data sets lie; default as each run had it.
         use_data: whether networks that were not looked at before are run on their data.
         progress: gets a sentence for each network that is run.
+        network: the networks that came from Python, so that the page shows their inside: that of
+            the student (or the one whose twin it is), or `{"teacher": ..., "student": ...}`. They
+            are not changed; runs of which nothing came from Python take none.
+        data: the data that came from Python, as `spikedistill.evaluate` takes them.
 
     Raises:
         SpikedistillError: if none of the runs can be told, or the page cannot be written.
     """
+    look = partial(examine_run, data_dir=data_dir, use_data=use_data, progress=progress,
+                   network=network, data=data)  # fmt: skip
     chapters, pages, lost = [], [], []
+    paths = [paths] if isinstance(paths, Path | str) else paths
     for path in map(Path, paths):
         try:
             if (path / FILE).exists():
                 pages.append(read_page(path))
             else:
-                chapters.append(_chapter(read_run(path), data_dir, use_data, progress))
+                chapters.append(_chapter(read_run(path), look))
         except SpikedistillError as error:
             lost.append(str(error))
     if not chapters and not pages:
@@ -80,11 +95,9 @@ def _default(paths: Sequence[Path]) -> Path:
     return (paths[0] if len(paths) == 1 else paths[0].absolute().parent) / "report.html"
 
 
-def _chapter(
-    run: Run, data_dir: Path | str | None, use_data: bool, progress: Silent | None
-) -> Chapter:
+def _chapter(run: Run, look: Callable[[Path], Examinations]) -> Chapter:
     try:
-        looks = examine_run(run.path, data_dir, use_data, progress)
+        looks = look(run.path)
     except SpikedistillError as error:  # a recipe of another version, or changed by hand
         looks = Examinations(missing=[f"The networks could not be run: {error}"])
     own = looks.found.get(key_of(run.main)) if run.main else None

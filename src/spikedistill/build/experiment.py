@@ -14,9 +14,10 @@ from torch import nn
 from spikedistill.build.cells import Cell, cells
 from spikedistill.build.data import build_data, check_inputs, metrics_of, split_loader, with_task
 from spikedistill.build.facts import Facts
+from spikedistill.build.handed_over import check_neurons
 from spikedistill.build.losses import build_distiller, build_objective, build_specs
 from spikedistill.build.networks import Say, Workshop
-from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.errors import CameFromPython, SpikedistillError
 from spikedistill.core.machine import machine
 from spikedistill.core.metric import Metric
 from spikedistill.core.objective import Objective
@@ -53,11 +54,18 @@ class Prepared:
         return build_distiller(roles, self.networks, self.objective, self.encoding)
 
     def reload(self, folder: RunFolder) -> None:
-        """Put the networks that learn into the state in which the finished cell left them."""
+        """Put the networks that learn into the state in which the finished cell left them.
+
+        Raises:
+            SpikedistillError: if a file is damaged or does not fit, or a student that came from
+                Python has other neurons now.
+        """
         for name in self.cell.judged:
             role = self.cell.phase.roles[name]
             file = folder / f"{self.cell.model_file(name)}.safetensors"
             load_weights(self.networks[role.network], file)
+        student = self.cell.phase.roles[self.cell.phase.student].network
+        check_neurons(self.networks[student], folder.card().get("neurons"))
 
     def reload_losses(self, folder: RunFolder) -> None:
         """The same for what the losses learned, where they learn."""
@@ -109,10 +117,19 @@ class Experiment:
             say=self.say,
             networks=dict(self.networks or {}),
         )
+        try:
+            self._make_networks()
+        except CameFromPython as error:
+            raise SpikedistillError(
+                f"{error.facts}; call spikedistill.distill with the same arguments and out folder"
+            ) from error
+
+    def _make_networks(self) -> None:
+        """Those that are not made from what an earlier phase trains."""
         trained: set[str] = set()
-        for phase in recipe.phases:
+        for phase in self.recipe.phases:
             for role in phase.roles.values():
-                if not trained & set(recipe.networks[role.network].sources):
+                if not trained & set(self.recipe.networks[role.network].sources):
                     self.workshop.network(role.network)
             trained |= {phase.roles[name].network for name in phase.learning}
 

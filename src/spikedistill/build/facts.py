@@ -66,6 +66,11 @@ class Facts:
         }
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the inputs; one empty name for a single tensor."""
+        return tuple(self.example) if isinstance(self.example, Mapping) else (_ONE,)
+
+    @property
     def one_step(self) -> Inputs:
         """The example as networks see it in one step: every frame of a recording counts as one."""
         return mapped(one_by_one, self.example)

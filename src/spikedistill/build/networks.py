@@ -16,7 +16,7 @@ from spikedistill import models, teachers
 from spikedistill.build.facts import Facts
 from spikedistill.conversion import CONVERSIONS
 from spikedistill.core.conversion import Material
-from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.errors import CameFromPython, SpikedistillError
 from spikedistill.core.normalized import Normalized, NormalizedLeaf
 from spikedistill.core.places import fill, stand_beside
 from spikedistill.core.trace import Batch
@@ -90,6 +90,8 @@ class Workshop:
             try:
                 with seeded(self.seed, "network", name):
                     self.networks[name] = self._build(name, self.entries[name])
+            except CameFromPython as error:
+                raise CameFromPython(f"network {name!r}: {error.facts}", error.option) from error
             except ValueError as error:
                 raise SpikedistillError(f"network {name!r}: {error}") from error
             finally:
@@ -102,9 +104,10 @@ class Workshop:
         if entry.source is not None:
             network = self._converted(name, entry, network)
         if network is None:
-            raise SpikedistillError(
+            raise CameFromPython(
                 f"it ({entry.given}) came from Python and cannot be built from the run folder "
-                "alone; hand it over: spikedistill.load(run, network=...)"
+                "alone",
+                "network",
             )
         loaded = self._load(entry, network)
         if entry.modules:

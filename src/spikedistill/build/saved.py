@@ -12,9 +12,21 @@ from torch import nn
 
 from spikedistill.build.data import build_data
 from spikedistill.build.facts import Facts
+from spikedistill.build.handed_over import (
+    Data,
+    Networks,
+    check_form,
+    check_names,
+    check_neurons,
+    data_of,
+    networks_of,
+    neurons_of,
+    other_data,
+    root_of,
+)
 from spikedistill.build.networks import Workshop
 from spikedistill.core.calls import look_in
-from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.errors import CameFromPython, SpikedistillError
 from spikedistill.core.over_time import OverTime
 from spikedistill.data import DataSet
 from spikedistill.metrics import METRICS
@@ -27,9 +39,19 @@ from spikedistill.training.run_folder import RunFolder
 
 
 def model_card(
-    recipe: Recipe, network: str, timesteps: int, facts: Facts, data: DataSet, phase: Phase
+    recipe: Recipe,
+    network: str,
+    timesteps: int,
+    facts: Facts,
+    data: DataSet,
+    phase: Phase,
+    made: nn.Module,
 ) -> dict[str, Any]:
-    """Everything that is needed to build the network again, for `model.json`."""
+    """Everything that is needed to build the network again, for `model.json`.
+
+    Of a network that came from Python (`made`) its neurons are kept too: another one that is
+    handed over later may have the same weights.
+    """
     entries: dict[str, NetworkEntry] = {}
     learning = {phase.roles[name].network: phase.roles[name].timesteps for name in phase.learning}
     wanted = [network, *learning]
@@ -52,6 +74,7 @@ def model_card(
         "seed": recipe.seed,
         "recipe": recipe.name,
         **({"beside": recipe.beside} if recipe.beside else {}),
+        **({"neurons": neurons_of(made)} if entries[root_of(entries, network)].given else {}),
     }
 
 
@@ -75,14 +98,41 @@ class Saved:
         chosen = (choose(one, METRICS.find, "metric")[0] for one in given)
         return tuple(one for one in chosen if one is not None)
 
-    def data(self, data_dir: Path | str | None = None) -> DataSet:
+    def data(self, data_dir: Path | str | None = None, handed: Data = None) -> DataSet:
         """The data that it was trained on, split as they were then.
 
         Args:
             data_dir: where data sets lie; default where they lay for the run.
+            handed: the data, where they came from Python; whether they are the same ones,
+                `doubts` says.
+
+        Raises:
+            SpikedistillError: if they are missing, came from Python and were not handed over, or
+                have samples that the network cannot read.
         """
-        where = data_dir or self._known_place()
-        return build_data(read_data(self.card["data"]), where, self.card["seed"])
+        where, seed = data_dir or self._known_place(), self.card["seed"]
+        if handed is not None:
+            data = data_of(handed, seed, where)
+            check_form(data, Facts.from_plain(self.card["facts"]), self.card["encoder"])
+            return data
+        entry = read_data(self.card["data"])
+        if entry.kind == "given":
+            what = f"the data of {self.path.parent} ({entry.name})"
+            raise CameFromPython(
+                f"{what} came from Python and cannot be made again from the run folder", "data"
+            )
+        return build_data(entry, where, seed)
+
+    def doubts(self, data: DataSet, handed: Data) -> list[str]:
+        """Sentences that belong beside what is measured on data that were handed over."""
+        if handed is None:
+            return []
+        try:
+            known = RunFolder(self.path.parent).manifest()["data"]
+        except (SpikedistillError, KeyError, TypeError):
+            return []
+        sentence = other_data(data, known)
+        return [] if sentence is None else [f"{sentence} What is measured is of these."]
 
     def _known_place(self) -> str | None:
         """What the manifest of the run says, of which this may be one training."""
@@ -95,14 +145,14 @@ class Saved:
         return None
 
 
-def rebuild(path: Path | str, given: nn.Module | None = None) -> Saved:
+def rebuild(path: Path | str, handed: Networks = None) -> Saved:
     """The network of a run folder, of one of its cells, or of a model file in it.
 
     Args:
         path: a folder that holds `model.json` and `model.safetensors`, or one of its
             `.safetensors` files.
-        given: the architecture, where it (or the network whose twin it is) came from Python and
-            cannot be built from words. It receives the weights.
+        handed: the architecture, where it (or the network whose twin it is) came from Python and
+            cannot be built from words. A copy of it receives the weights.
 
     Raises:
         SpikedistillError: if something is missing, or the weights belong to another network.
@@ -124,8 +174,7 @@ def rebuild(path: Path | str, given: nn.Module | None = None) -> Saved:
             f"{card_path} is damaged ({type(error).__name__}: {error}); it is written by a run "
             "beside its model"
         ) from error
-    root = next((key for key, entry in entries.items() if entry.given is not None), name)
-    networks = {} if given is None else {root: given}
+    check_names(handed, _names(entries, weights.parent))
     workshop = Workshop(
         entries,
         facts,
@@ -133,11 +182,31 @@ def rebuild(path: Path | str, given: nn.Module | None = None) -> Saved:
         timesteps=dict.fromkeys(entries, steps),
         find_stages=False,
         trained=False,
-        networks=networks,
+        networks=networks_of(handed, entries, name),
     )
     built = workshop.network(name)
-    load_weights(built, weights)
+    _load(built, weights, entries[root_of(entries, name)].given)
+    check_neurons(built, card.get("neurons"))
     return Saved(built.eval(), card, weights)
+
+
+def _names(entries: Mapping[str, NetworkEntry], folder: Path) -> list[str]:
+    """The names of all networks of a run, as far as they are known."""
+    try:
+        others = RunFolder(folder).config()["networks"]
+    except (SpikedistillError, KeyError):
+        others = ()
+    return list(dict.fromkeys([*entries, *others]))
+
+
+def _load(network: nn.Module, weights: Path, given: str | None) -> None:
+    """Load the weights; where they do not fit what was handed over, say what that was."""
+    try:
+        load_weights(network, weights)
+    except SpikedistillError as error:
+        if given is None:
+            raise
+        raise SpikedistillError(f"{error} In the run, what came from Python was {given}") from error
 
 
 def _of_another(card: dict[str, Any], stem: str) -> dict[str, Any]:
@@ -145,7 +214,7 @@ def _of_another(card: dict[str, Any], stem: str) -> dict[str, Any]:
     name = stem.removeprefix("network-")
     if name == stem or name not in card.get("others", {}):
         return card
-    return card | {"network": name, "timesteps": card["others"][name]}
+    return card | {"network": name, "timesteps": card["others"][name], "neurons": None}
 
 
 def _check(path: Path, weights: Path, card: Path) -> None:
@@ -167,7 +236,7 @@ def _check(path: Path, weights: Path, card: Path) -> None:
         )
 
 
-def load(run_or_file: Path | str, network: nn.Module | None = None) -> OverTime:
+def load(run_or_file: Path | str, network: Networks = None) -> OverTime:
     """A trained student as an ordinary module: images `[B, C, H, W]` in [0, 1] to logits `[B, K]`.
 
     One that was trained on event frames takes `[B, T, C, H, W]`.
@@ -175,7 +244,7 @@ def load(run_or_file: Path | str, network: nn.Module | None = None) -> OverTime:
     Args:
         run_or_file: a run folder, one of its cells, or a `.safetensors` file in one.
         network: the architecture, where it (or the network whose twin it is) came from Python;
-            it receives the weights.
+            a copy of it receives the weights. Of several, `{name: network}`.
 
     Raises:
         SpikedistillError: if something is missing, or the weights belong to another network.

@@ -7,12 +7,15 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
+
+from spikedistill.core.errors import CameFromPython
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,17 +46,24 @@ def shielded(command: Command) -> Command:
         except (ValueError, OSError) as error:
             if os.environ.get("SPIKEDISTILL_DEBUG", "0") != "0" or not _ours(error):
                 raise
-            say(f"Error: {sentence(error)}")
+            say(f"Error: {sentence(error, signature(command).parameters)}")
             raise typer.Exit(FAILED) from None
 
     return guarded  # type: ignore[return-value]
 
 
-def sentence(error: Exception) -> str:
-    """The error in words: a file that cannot be opened, or what we said ourselves."""
+def sentence(error: Exception, options: Container[str] = ()) -> str:
+    """The error in words: a file that cannot be opened, or what we said ourselves.
+
+    Args:
+        error: what went wrong.
+        options: those of the command, by which something that is missing may be handed over.
+    """
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror[0].lower()}{error.strerror[1:]}"
+    if isinstance(error, CameFromPython) and error.option in options:
+        return error.on_command_line
     return str(error)
 
 

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from spikedistill.cli._options import AsJson, BatchSize, DataDir, RunOrModel, Timesteps
+from spikedistill.cli._options import (
+    AsJson,
+    BatchSize,
+    Data,
+    DataDir,
+    Network,
+    RunOrModel,
+    Timesteps,
+    by_name,
+)
 from spikedistill.cli._shield import console, shielded
 
 NAME = "energy"
@@ -28,6 +37,8 @@ def command(
     ] = "mac",
     batch_size: BatchSize = 128,
     data_dir: DataDir = None,
+    network: Network = None,
+    data: Data = None,
     out: Annotated[Path | None, typer.Option(help="A .json file to write it to.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,6 +58,8 @@ def command(
         samples=samples,
         batch_size=batch_size,
         event_input=event_input,  # type: ignore[arg-type]
+        network=by_name(network),
+        data=data,
     )
     text = json.dumps(found, indent=2)
     if out is not None:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from spikedistill.cli._options import AsJson, BatchSize, DataDir, RunOrModel, Timesteps
+from spikedistill.cli._options import (
+    AsJson,
+    BatchSize,
+    Data,
+    DataDir,
+    Network,
+    RunOrModel,
+    Timesteps,
+    by_name,
+)
 from spikedistill.cli._shield import console, shielded
 
 NAME = "evaluate"
@@ -21,6 +30,8 @@ def command(
     split: Annotated[str, typer.Option(help="test, valid or train.")] = "test",
     batch_size: BatchSize = 128,
     data_dir: DataDir = None,
+    network: Network = None,
+    data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a saved network: accuracy at every T' <= T, firing rate, operations."""
@@ -28,7 +39,9 @@ def command(
         raise typer.BadParameter(f"{split!r} is not one of test, valid, train", param_hint="split")
     from spikedistill.analysis.evaluate_run import evaluate_run
 
-    found = evaluate_run(path, data_dir, timesteps, split, batch_size)
+    found = evaluate_run(
+        path, data_dir, timesteps, split, batch_size, network=by_name(network), data=data
+    )
     if as_json:
         print(json.dumps(found, indent=2))
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spikedistill.cli._options import DataDir
+from spikedistill.cli._options import Data, DataDir, Network, by_name
 from spikedistill.cli._shield import FAILED, say, shielded
 
 NAME = "report"
@@ -25,6 +25,8 @@ def command(
         typer.Option(help="The HTML file; default report.html in RUN, or beside several runs."),
     ] = None,
     data_dir: DataDir = None,
+    network: Network = None,
+    data: Data = None,
     no_data: Annotated[
         bool, typer.Option("--no-data", help="Show only what is on disk; run no network.")
     ] = False,
@@ -37,7 +39,8 @@ def command(
         def say(self, text: str) -> None:
             say(text)
 
-    written = write_report(folders, out, data_dir, not no_data, Told())
+    handed = by_name(network)
+    written = write_report(folders, out, data_dir, not no_data, Told(), network=handed, data=data)
     for sentence in written.missing:
         say(f"note: {sentence}")
     for sentence in written.lost:

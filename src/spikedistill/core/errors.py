@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Literal
 
 
 class SpikedistillError(ValueError):
@@ -12,6 +13,25 @@ class SpikedistillError(ValueError):
 
 class MissingDataError(SpikedistillError):
     """Files of a data set are not where they were looked for."""
+
+
+class CameFromPython(SpikedistillError):
+    """Something of a run that its folder cannot make again, because it came from Python.
+
+    Args:
+        facts: what it is.
+        option: by what it is handed over, in Python and on the command line.
+    """
+
+    def __init__(self, facts: str, option: Literal["network", "data"]) -> None:
+        super().__init__(f"{facts}; hand it over: {option}=...")
+        self.facts, self.option = facts, option
+
+    @property
+    def on_command_line(self) -> str:
+        """The same sentence for a command that has the option."""
+        how = f"--{self.option} module:factory, from Python {self.option}=..."
+        return f"{self.facts}; hand it over: {how}"
 
 
 def suggest(wrong: str, known: Iterable[str]) -> str:

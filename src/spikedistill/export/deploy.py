@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Shaped
@@ -48,6 +49,10 @@ class Deployed(OverTime):
         self.first, self.weights = first, weights
         self.notes = tuple(notes)
         """A sentence for everything that was not folded, not followed, or stays float."""
+        self.figures: dict[str, Any] = {}
+        """Size, speed and score beside the network it came from, where that was of a run folder."""
+        self.file: Path | None = None
+        """The ONNX file that was written with it."""
         self._kinds = kinds
         super().train(False)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from torch import nn
 
+from spikedistill.build.handed_over import data_of
 from spikedistill.build.saved import rebuild
 from spikedistill.core.over_time import OverTime
 from spikedistill.core.row import Row
-from spikedistill.data import DataSet, Samples, data_set
-from spikedistill.recipes.schema import Recipe, parse
+from spikedistill.data import DataSet, Samples
+from spikedistill.recipes.schema import parse
 from spikedistill.runs.start import start
 from spikedistill.taps import check_taps
 from spikedistill.training.progress import Live, Silent
@@ -93,7 +94,10 @@ def distill(
     Raises:
         SpikedistillError: for anything that can be put right; the message says how.
     """
-    sources = {"teacher": teacher, "student": student}
+    sources: dict[str, tuple[Source, Mapping[str, str] | None]] = {
+        "teacher": (teacher, teacher_taps),
+        "student": (student, student_taps),
+    }
     ready, data = _data(train, valid, test, seed)
     recipe = parse(
         {
@@ -102,7 +106,7 @@ def distill(
             "data": data,
             "augment": dict(augment or {}),
             "encoder": encoder,
-            "networks": {name: _entry(source) for name, source in sources.items()},
+            "networks": {name: _entry(*source) for name, source in sources.items()},
             "training": {"epochs": epochs, **training},
             "phases": [{"roles": _roles(timesteps), "losses": _losses(losses)}],
         },
@@ -110,15 +114,12 @@ def distill(
     )
     networks = {
         name: _tapped(source, taps)
-        for name, source, taps in (
-            ("teacher", teacher, teacher_taps),
-            ("student", student, student_taps),
-        )
+        for name, (source, taps) in sources.items()
         if isinstance(source, nn.Module)
     }
     with Silent() if quiet else Live() as progress:
         result = start(recipe, out, None, exist, progress, networks, ready)
-    saved = rebuild(out, copy.deepcopy(_root(recipe, networks)))
+    saved = rebuild(out, networks)
     rows = [Row.from_plain(row) for row in result["rows"]]
     score = float("nan") if rows[-1].score is None else rows[-1].score
     return Result(Path(out), OverTime(saved.network, timesteps).eval(), score, rows)
@@ -139,17 +140,10 @@ def _losses(losses: Mapping[str, Mapping[str, Any]] | Sequence[Any] | None) -> l
     return list(losses)
 
 
-def _root(recipe: Recipe, networks: Mapping[str, nn.Module]) -> nn.Module | None:
-    """The network from Python from which the student is built: itself, or whose twin it is."""
-    name = "student"
-    while (source := recipe.networks[name].source) is not None:
-        name = source
-    return networks.get(name)
-
-
-def _entry(source: Source) -> Any:
+def _entry(source: Source, taps: Mapping[str, str] | None) -> Any:
     if isinstance(source, nn.Module):
-        return {"given": f"{type(source).__module__}.{type(source).__qualname__}"}
+        given = {"given": f"{type(source).__module__}.{type(source).__qualname__}"}
+        return {**given, "taps": dict(taps)} if taps else given
     return source
 
 
@@ -161,17 +155,8 @@ def _data(
         return None, train
     if isinstance(train, DataSet):
         return train, {"given": train.name}
-    made = data_set(
-        {"call": f"{__name__}:_handed_over", "train": train, "valid": valid, "test": test},
-        seed=seed,
-    )
-    name = type(train).__qualname__
-    return replace(made, name=name), {"given": name}
-
-
-def _handed_over(**parts: Any) -> dict[str, Any]:
-    """The factory of data that came from Python."""
-    return {name: part for name, part in parts.items() if part is not None}
+    made = data_of({"train": train, "valid": valid, "test": test}, seed)
+    return made, {"given": made.name}
 
 
 def _tapped(network: nn.Module, taps: Mapping[str, str] | None) -> nn.Module:

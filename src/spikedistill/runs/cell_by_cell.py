@@ -222,8 +222,9 @@ class Run:
         return self.recipe.model_copy(update={"phases": (only,)}).plain() | {"cell": cell.name}
 
     def _card(self, ready: Prepared, network: str, timesteps: int) -> dict[str, Any]:
-        facts = self.experiment.workshop.facts
-        return model_card(self.recipe, network, timesteps, facts, ready.data, ready.cell.phase)
+        facts, made = self.experiment.workshop.facts, ready.networks[network]
+        phase = ready.cell.phase
+        return model_card(self.recipe, network, timesteps, facts, ready.data, phase, made)
 
     def pictures(self, result: Mapping[str, Any]) -> None:
         """`result.png` and `curves.png` of the run folder."""

@@ -199,6 +199,10 @@ class RunFolder:
         path = self / "teachers.json"
         return self._json("teachers.json") if path.exists() else []
 
+    def card(self) -> dict[str, Any]:
+        """How its network is built; empty where nothing says it."""
+        return self._json("model.json") if (self / "model.json").exists() else {}
+
     def manifest(self) -> dict[str, Any]:
         """What the run was made with."""
         return self._json("manifest.json")
