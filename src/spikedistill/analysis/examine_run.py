@@ -82,7 +82,7 @@ def examine_run(
             looks.found[key] = kept
     looks.missing += _without_weights(folder, recipe)
     apart = {key for key, kept in looks.found.items() if kept.facts.get(APART)}
-    again = apart if use_data and network is not None and data is not None else set()
+    again = apart if use_data and network is not None else set()
     looks.missing += [f"{name}: {NO_PICTURES}" for _, name in sorted(apart - again)]
     left = {key: m for key, m in wanted.items() if key not in looks.found or key in again}
     if not left:
