@@ -92,6 +92,28 @@ def test_named_taps_are_what_the_losses_see(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_report_looks_at_the_taps_of_the_run(tmp_path: Path) -> None:
+    teacher, student = small_ann(), spikedistill.spiking_twin(small_ann(), LIF())
+    taps, losses = (
+        {"stage7": "4"},
+        {"cross_entropy": {}, "sastc": {"learner_taps": ["stage7"], "guide_taps": ["stage7"]}},
+    )
+    result = distill(teacher, student, Stripes(), out=tmp_path / "run", losses=losses,
+                     student_taps=taps, teacher_taps=taps, **BRIEF)  # fmt: skip
+    both = {"teacher": teacher, "student": student}
+    written = spikedistill.report(result.run, network=both, data=Stripes())
+    assert written.missing == () and "stage7" in written.path.read_text("utf-8")
+
+
+def test_a_finished_training_is_not_taken_for_that_of_another_student(tmp_path: Path) -> None:
+    words: dict[str, Any] = {"out": tmp_path / "run", "losses": {"cross_entropy": {}}, **BRIEF}
+    distill(small_ann(), spikedistill.spiking_twin(small_ann(), LIF()), Stripes(), **words)
+    (tmp_path / "run/result.json").unlink()
+    other = spikedistill.spiking_twin(small_ann(), LIF(tau=5.0))
+    with pytest.raises(SpikedistillError, match=r"'1' is LIF\(tau=5.0.* and was LIF\(tau=2.0"):
+        distill(small_ann(), other, Stripes(), **words)
+
+
 def test_a_run_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
     student = spikedistill.spiking_twin(small_ann(), LIF())
     words: dict[str, Any] = {"out": tmp_path / "run", "losses": {"cross_entropy": {}}, **BRIEF}
