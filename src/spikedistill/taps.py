@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from spikedistill.core.clock import firing_layers
+from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError, suggest
-from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.core.probe import Probe
 from spikedistill.core.spec import summary
@@ -19,7 +18,6 @@ from spikedistill.core.stages import ACTIVATIONS
 from spikedistill.core.stages import default_stages as default_stages
 from spikedistill.core.stages import find_stages as find_stages
 from spikedistill.core.tree import Inputs, first, mapped
-from spikedistill.functional.compiled import compiling
 
 
 def declared_taps(network: nn.Module) -> dict[str, str]:
@@ -62,8 +60,7 @@ def usable_taps(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[
         for name, path in found.items()
     ]
     try:
-        with compiling(False):
-            _dry(network, mapped(lambda value: value[:2], inputs), timesteps)
+        dry_run(network, mapped(lambda value: value[:2], inputs), timesteps)
     finally:
         for hook in hooks:
             hook.remove()
@@ -83,11 +80,6 @@ def check_taps(network: nn.Module, taps: Mapping[str, str]) -> None:
                 f"tap {name!r} stands for the module {path!r}, and {type(network).__name__} has no "
                 f"module of that name; {suggest(path, paths)}"
             )
-
-
-def _dry(network: nn.Module, inputs: Inputs, timesteps: int) -> None:
-    with torch.no_grad(), evaluation(network):
-        run_folded(network, mapped(lambda value: value.unsqueeze(0), inputs), timesteps)
 
 
 class Tapped(nn.Module):

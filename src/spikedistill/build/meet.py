@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spikedistill.core.answers import answer_of
-from spikedistill.core.clock import firing_layers, spiking, steps
+from spikedistill.core.clock import firing_layers, spiking
 from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.tree import Inputs, first, mapped
@@ -49,16 +49,9 @@ def meet(
     if trained:
         _check_finite(network)
     few = mapped(lambda value: value[:FEW], inputs)
-    rows = mapped(lambda value: value.repeat(timesteps, *[1] * (value.ndim - 1)), few)
-    with steps(network, timesteps):
-        returned = dry_run(network, rows)
-    outputs, chosen = answer_of(returned, type(network).__name__)
-    answer = first(outputs)
-    if not answer.ndim or len(answer) != len(first(rows)):
-        raise SpikedistillError(
-            f"{type(network).__name__} returns {list(answer.shape)} for {len(first(rows))} inputs; "
-            "expected is one row for each"
-        )
+    outputs, returned = dry_run(network, few, timesteps)
+    _, chosen = answer_of(returned)
+    answer = first(outputs).flatten(0, 1)
     if chosen:
         say(f"{name}: its logits are {chosen}, {['N', *answer.shape[1:]]}".replace("'N'", "N"))
     if trained:

@@ -11,36 +11,54 @@ from torch import Tensor, nn
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
-from spikedistill.core.layout import is_about_layout, keep_contiguous, needs_contiguous
-from spikedistill.core.tree import Inputs, call, leaves, mapped
+from spikedistill.core.layout import (
+    is_about_layout,
+    keep_contiguous,
+    needs_contiguous,
+    weights_as_trained,
+)
+from spikedistill.core.over_time import run_folded
+from spikedistill.core.tree import Inputs, leaves, mapped
+from spikedistill.functional.compiled import compiling
 
 
-def dry_run(network: nn.Module, inputs: Inputs) -> Any:
-    """What a network returns for an example, in evaluation mode and without gradient.
+def dry_run(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> tuple[Inputs, Any]:
+    """Run a network on an example, in evaluation mode and without gradient.
 
     A network that does not take images in channels_last memory is found out here (`core.layout`).
 
     Args:
         network: any network.
-        inputs: `[N, ...]`, or several by name.
+        inputs: a raw batch of one step `[B, ...]`, or several by name.
+        timesteps: T.
+
+    Returns:
+        Its outputs `[T, B, ...]`, and what its forward returned.
 
     Raises:
         SpikedistillError: if it fails; the message names the layer at which, and what reached it.
     """
-    with torch.no_grad(), evaluation(network):
-        try:
-            with located(network, inputs):
-                return call(network, mapped(_as_trained, inputs))
-        except SpikedistillError as error:
-            if not is_about_layout(error.__cause__) or needs_contiguous(network):
-                raise
-        keep_contiguous(network)
-        with located(network, inputs):
-            return call(network, inputs)
+    returned: list[Any] = []
 
+    def keep(_module: nn.Module, _given: object, output: Any) -> None:
+        returned.append(output)
 
-def _as_trained(value: Tensor) -> Tensor:
-    return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+    one = mapped(lambda value: value.unsqueeze(0), inputs)
+    hook = network.register_forward_hook(keep)
+    try:
+        with torch.no_grad(), evaluation(network), compiling(False):
+            try:
+                with weights_as_trained(network), located(network, inputs):
+                    outputs = run_folded(network, one, timesteps)
+            except SpikedistillError as error:
+                if not is_about_layout(error.__cause__) or needs_contiguous(network):
+                    raise
+                keep_contiguous(network)
+                with located(network, inputs):
+                    outputs = run_folded(network, one, timesteps)
+    finally:
+        hook.remove()
+    return outputs, returned[-1]
 
 
 @contextmanager

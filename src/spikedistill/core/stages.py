@@ -13,11 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from spikedistill.core.clock import Temporal, spiking
-from spikedistill.core.evaluation import evaluation
+from spikedistill.core.dry_run import dry_run
 from spikedistill.core.expose import RECTIFIERS, Call, expose
-from spikedistill.core.over_time import run_folded
-from spikedistill.core.tree import Inputs, first, mapped
-from spikedistill.functional.compiled import compiling
+from spikedistill.core.tree import Inputs, first
 
 ACTIVATIONS = (*RECTIFIERS, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish)
 """What makes maps of features, as modules."""
@@ -117,9 +115,7 @@ class _Look:
                 hooks.append(module.register_forward_pre_hook(self._begin(path)))
                 hooks.append(module.register_forward_hook(self._end(path)))
         try:
-            with torch.no_grad(), evaluation(self.network), compiling(False):
-                one = mapped(lambda value: value.unsqueeze(0), inputs)
-                outputs = run_folded(self.network, one, timesteps)
+            outputs, _ = dry_run(self.network, inputs, timesteps)
         finally:
             for hook in hooks:
                 hook.remove()

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from spikedistill.core.errors import SpikedistillError
@@ -48,7 +49,7 @@ def call(network: nn.Module, inputs: Inputs) -> Any:
         SpikedistillError: if it does not take inputs of these names.
     """
     if getattr(network, CONTIGUOUS, False):
-        inputs = mapped(Tensor.contiguous, inputs)
+        inputs = mapped(lambda value: value.clone(memory_format=torch.contiguous_format), inputs)
     if not isinstance(inputs, Mapping):
         return network(inputs)
     try:
