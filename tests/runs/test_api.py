@@ -214,3 +214,14 @@ def test_a_sample_that_breaks_the_training_is_named(tmp_path: Path) -> None:
     student = spikedistill.spiking_twin(small_ann(), LIF())
     with pytest.raises(SpikedistillError, match="The inputs of sample 5 of Later hold values that"):
         distill(small_ann(), student, Later(), out=tmp_path / "run", seed=1, **PLAIN)
+
+
+def test_a_quiet_run_still_warns(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    teacher = nn.Sequential(small_ann(), nn.Softmax(1))
+    student = spikedistill.spiking_twin(small_ann(), LIF())
+    result = distill(teacher, student, Stripes(), out=tmp_path / "run", **PLAIN)
+    assert "the outputs of teacher are probabilities" in caplog.text
+    assert "declares no stages" not in caplog.text
+    assert repr(result) == (
+        f"Result(accuracy {result.score:.2f} % after T = 2 steps, run={str(tmp_path / 'run')!r})"
+    )

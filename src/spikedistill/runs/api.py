@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +25,20 @@ from spikedistill.runs.start import start
 from spikedistill.taps import check_taps, default_stages
 from spikedistill.training.progress import Live, Silent
 
+log = logging.getLogger("spikedistill")
+WARNING = "warning: "
+
 Source = nn.Module | Mapping[str, Any] | str
 """A network, or what a recipe would say of it: `{"model": "resnet19", "activation": "lif"}`."""
+
+
+class _Quiet(Silent):
+    """Shows no progress, and warns as libraries do."""
+
+    def say(self, text: str) -> None:
+        """Log a warning; pass over all else."""
+        if text.startswith(WARNING):
+            log.warning(text.removeprefix(WARNING))
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,12 @@ class Result:
     for a classification."""
     rows: list[Row]
     """One row for each network, as in `result.json`; the student's is the last."""
+
+    def __repr__(self) -> str:
+        """The score and where the rest lies; `result.network` prints the network."""
+        row = self.rows[-1]
+        score = f"{row.metric} {self.score:.2f} {row.unit}".strip()
+        return f"Result({score} after T = {row.timesteps} steps, run={str(self.run)!r})"
 
     @property
     def accuracy(self) -> float:
@@ -93,7 +112,7 @@ def distill(
             teacher sees the mean frame and the student, run for the same T, every frame.
         exist: what to do with a run that is in `out`: go on with it where it is unfinished and
             has the same settings ("resume"), or throw it away ("replace").
-        quiet: show nothing.
+        quiet: show no progress; warnings go to the logger `spikedistill`.
         training: any further setting of `training.settings.Settings` (`lr=0.05`, ...).
 
     Raises:
@@ -124,7 +143,7 @@ def distill(
             },
             "of this call",
         )
-        with Silent() if quiet else Live() as progress:
+        with _Quiet() if quiet else Live() as progress:
             result = start(recipe, out, None, exist, progress, networks, ready)
         saved = rebuild(out, copy.deepcopy(_root(recipe, networks)))
     rows = [Row.from_plain(row) for row in result["rows"]]
