@@ -28,6 +28,7 @@ from spikedistill.layers import LAYERS
 from spikedistill.neurons import NEURONS
 from spikedistill.recipes import parts
 from spikedistill.recipes.network_entry import NetworkEntry
+from spikedistill.recipes.weights_entry import file_and_key
 from spikedistill.taps import declared_taps, find_stages
 
 Say = Callable[[str], object]
@@ -192,13 +193,10 @@ class Workshop:
         """Load the weight file of an entry; False where it is of the network with its modules."""
         if entry.weights is None or not self.trained:
             return True
-        path = find_weights(entry.weights, self.data_dir)
-        names = teachers.read_weights(path).keys()
-        inner = network.network if isinstance(network, Normalized) else network
-        if inner is not network and any(name.startswith("network.") for name in names):
-            inner = network
+        file, key = file_and_key(entry.weights)
+        path = find_weights(file, self.data_dir)
         try:
-            teachers.load_weights(inner, path)
+            teachers.load_weights(network, path, key, self.say)
         except SpikedistillError:
             if entry.modules and not last:
                 return False

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.data._pixels import rgb
 
 
 def as_image(value: Any) -> Float[Tensor, "*shape"]:
@@ -30,7 +31,7 @@ def as_image(value: Any) -> Float[Tensor, "*shape"]:
     """
     if isinstance(value, Image.Image):
         keep = value.mode in ("L", "RGB")
-        value = np.asarray(value if keep else value.convert("RGB"))
+        value = np.asarray(value if keep else rgb(value))
     if isinstance(value, np.ndarray):
         array = value[:, :, None] if value.ndim == 2 else value
         first = read_channels_first(array)
