@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,7 +82,11 @@ def test_a_network_that_is_another_one(from_python: Any) -> None:
         with pytest.raises(SpikedistillError, match=sentence):
             spikedistill.evaluate(from_python.run, network=network, data=from_python.data)
 
-    refused(nn.Linear(64, 2), r"does not fit Linear.* came from Python was spikedistill|torch")
+    refused(nn.Linear(64, 2), "'student': Linear does not take the data")
+    small = nn.Sequential(nn.Flatten(), nn.Linear(64, 2), LIF())
+    refused(
+        small, r"does not fit Sequential: .* came from Python was torch\.nn\.modules\.container"
+    )
     # the same weights, and no neurons; or neurons of another threshold
     refused(from_python.teacher, "'1' is no layer of neurons and was LIF")
     other = spikedistill.spiking_twin(from_python.teacher, LIF(v_threshold=0.5))
@@ -102,6 +107,25 @@ def test_data_that_the_network_cannot_read(from_python: Any) -> None:
     coloured = TensorDataset(torch.rand(40, 3, 8, 8), torch.arange(40) % 2)
     with pytest.raises(SpikedistillError, match=r"have inputs of 3 channels, .* of 1 channels"):
         spikedistill.evaluate(from_python.run, network=from_python.student, data=coloured)
+
+
+def test_as_many_classes_as_the_networks_told_apart(tmp_path: Path) -> None:
+    """The labels lack the highest class."""
+    teacher = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5))
+    student = spikedistill.spiking_twin(teacher, LIF())
+    data = TensorDataset(torch.rand(60, 1, 8, 8), torch.arange(60) % 4)
+    done = spikedistill.distill(
+        teacher.half(), student, data, losses={"cross_entropy": {}}, epochs=1, batch_size=20,
+        quiet=True, precision="fp32", out=tmp_path / "run",
+    )  # fmt: skip
+    found = spikedistill.evaluate(done.run, network=student, data=data, batch_size=20)
+    assert_same(found, done.rows[-1])
+    both = {"teacher": teacher, "student": student}  # the teacher comes in half precision
+    assert spikedistill.report(done.run, network=both, data=data).missing == ()
+    assert spikedistill.energy(done.run, network=student, data=data)["samples"] == 6
+    (tmp_path / "run/examined/networks/teacher.json").unlink()
+    alone = spikedistill.report(done.run, network={"teacher": teacher}, data=data)
+    assert alone.missing == ()
 
 
 def test_a_split_that_is_not_there(from_python: Any) -> None:

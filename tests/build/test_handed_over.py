@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 
 from spikedistill.build.handed_over import (
     check_names,
-    check_neurons,
+    check_same_neurons,
     data_of,
     networks_of,
     neurons_of,
@@ -118,13 +118,13 @@ def test_neurons_are_known_by_their_options() -> None:
     network = nn.Sequential(nn.Linear(2, 2), LIF(tau=3.0), nn.Linear(2, 2), IF())
     known = neurons_of(network)
     assert list(known) == ["1", "3"] and "tau=3.0" in known["1"] and known["3"].startswith("IF(")
-    check_neurons(network, known)
-    check_neurons(network, None)
+    check_same_neurons(network, known)
+    check_same_neurons(network, None)
     network[1] = LIF(tau=2.0)
     with pytest.raises(SpikedistillError, match=r"'1' is LIF\(tau=2.0.* and was LIF\(tau=3.0"):
-        check_neurons(network, known)
+        check_same_neurons(network, known)
     network[1] = nn.ReLU()
     with pytest.raises(SpikedistillError, match="'1' is no layer of neurons and was LIF"):
-        check_neurons(network, known)
+        check_same_neurons(network, known)
     with pytest.raises(SpikedistillError, match=r"'3' is IF\(.* and was no layer of neurons"):
-        check_neurons(network, {})
+        check_same_neurons(network, {})

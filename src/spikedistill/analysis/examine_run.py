@@ -23,6 +23,7 @@ from spikedistill.build.handed_over import (
     networks_of,
     other_data,
     root_of,
+    with_classes,
 )
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.loss import Loss
@@ -122,7 +123,7 @@ def _look(
         network = None
     handed = networks_of(network, recipe.networks, student)
     where = data_dir or folder.manifest().get("data_dir")
-    data = _data(folder, recipe, handed_data, where)
+    data = with_classes(_data(folder, recipe, handed_data, where), folder.card().get("classes", ()))
     rows = _teachers(folder)
     others = {row.network for row in rows if row.network in handed
               and state_hash(handed[row.network]) != row.state}  # fmt: skip

@@ -16,7 +16,7 @@ from spikedistill.build.facts import Facts
 from spikedistill.core.clock import Temporal
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
-from spikedistill.data import DataSet, Samples, data_set
+from spikedistill.data import DataSet, Samples, data_set, handed_over
 from spikedistill.recipes.network_entry import NetworkEntry
 from spikedistill.taps import check_taps
 from spikedistill.teachers import own_network
@@ -84,7 +84,7 @@ def _copied(name: str, network: nn.Module | str, taps: Mapping[str, str] | None)
             "torch.nn.Module, or a text 'module:factory'"
         )
     made = made.network if isinstance(made, OverTime) else made
-    made = copy.deepcopy(made).cpu()
+    made = _copy(name, made).cpu().float()  # the precision in which every run computes
     if taps:
         check_taps(made, taps)
         made.taps = {**getattr(made, "taps", {}), **taps}  # type: ignore[assignment]
@@ -100,7 +100,17 @@ def neurons_of(network: nn.Module) -> dict[str, str]:
     }
 
 
-def check_neurons(network: nn.Module, known: Mapping[str, str] | None) -> None:
+def _copy(name: str, network: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(network)
+    except RuntimeError as error:
+        raise SpikedistillError(
+            f"the {name} ({type(network).__name__}) cannot be copied: {error}; detach the tensors "
+            "that it keeps beside its parameters"
+        ) from error
+
+
+def check_same_neurons(network: nn.Module, known: Mapping[str, str] | None) -> None:
     """Refuse a network that takes the weights of a run and has other neurons.
 
     Args:
@@ -136,15 +146,17 @@ def data_of(
         return with_task(handed)
     if isinstance(handed, str):
         return with_task(data_set(handed, data_dir, seed))
-    made = data_set({"call": f"{__name__}:as_it_is", "handed": handed}, seed=seed)
-    return with_task(dataclasses.replace(made, name=kind_of(handed)))
+    if isinstance(handed, Mapping):
+        handed = {name: part for name, part in handed.items() if part is not None}
+    name = kind_of(handed)
+    return with_task(dataclasses.replace(handed_over(name, handed, seed), name=name))
 
 
-def as_it_is(handed: Any) -> Any:
-    """The factory of data that came from Python."""
-    if not isinstance(handed, Mapping):
-        return handed
-    return {name: part for name, part in handed.items() if part is not None}
+def with_classes(data: DataSet, classes: Sequence[str]) -> DataSet:
+    """Data of which only labels were counted, with as many classes as they had in the run."""
+    if not data.counted or len(classes) <= len(data.classes):
+        return data
+    return dataclasses.replace(data, classes=tuple(classes))
 
 
 def kind_of(handed: Any) -> str:

@@ -17,12 +17,13 @@ from spikedistill.build.handed_over import (
     Networks,
     check_form,
     check_names,
-    check_neurons,
+    check_same_neurons,
     data_of,
     networks_of,
     neurons_of,
     other_data,
     root_of,
+    with_classes,
 )
 from spikedistill.build.networks import Workshop
 from spikedistill.core.calls import look_in
@@ -112,7 +113,7 @@ class Saved:
         """
         where, seed = data_dir or self._known_place(), self.card["seed"]
         if handed is not None:
-            data = data_of(handed, seed, where)
+            data = with_classes(data_of(handed, seed, where), self.card.get("classes", ()))
             check_form(data, Facts.from_plain(self.card["facts"]), self.card["encoder"])
             return data
         entry = read_data(self.card["data"])
@@ -121,7 +122,7 @@ class Saved:
             raise CameFromPython(
                 f"{what} came from Python and cannot be made again from the run folder", "data"
             )
-        return build_data(entry, where, seed)
+        return with_classes(build_data(entry, where, seed), self.card.get("classes", ()))
 
     def doubts(self, data: DataSet, handed: Data) -> list[str]:
         """Sentences that belong beside what is measured on data that were handed over."""
@@ -186,7 +187,7 @@ def rebuild(path: Path | str, handed: Networks = None) -> Saved:
     )
     built = workshop.network(name)
     _load(built, weights, entries[root_of(entries, name)].given)
-    check_neurons(built, card.get("neurons"))
+    check_same_neurons(built, card.get("neurons"))
     return Saved(built.eval(), card, weights)
 
 
