@@ -222,7 +222,7 @@ def test_a_network_that_gives_other_shapes(own: Path) -> None:
     networks = {"student": {"call": "own_bad:Grown"}}
     phase = {"roles": {"student": STUDENT}, "losses": ["cross_entropy"]}
     said = refused(recipe(own, networks=networks, phases=[phase]))
-    assert "Grown returns [2, 2] for 2 samples at T = 2; expected are 4 rows" in said
+    assert "Grown returns [4, 2] for 4 samples at T = 2; expected are 8 rows" in said
 
 
 def test_more_steps_than_a_layer_was_made_for(own: Path) -> None:
