@@ -1,7 +1,8 @@
 """Finding activation calls: every form in which a forward can make one."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -150,3 +151,251 @@ def test_other_activations_on_request() -> None:
 
     twin = spiking_twin(nn.Sequential(nn.SiLU(), Swish()), LIF(), activations=(nn.SiLU,))
     assert neurons(twin) == ["0", "1.neuron1"] and twin.real_valued == ()
+
+
+class Hand(nn.Module):
+    """A convolution, and something written by hand behind it."""
+
+    def __init__(self, function: Callable[["Hand", Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+        self.conv, self.ceiling = nn.Conv2d(3, 3, 1), nn.Parameter(torch.tensor(6.0))
+        self.zero = nn.Buffer(torch.zeros(3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self, self.conv(x))
+
+
+def quantised(module: Hand, x: Tensor) -> Tensor:
+    """A quantised clip with a gradient that goes straight through."""
+    steps = x / module.ceiling * 4
+    steps = steps + ((steps + 0.5).floor() - steps).detach()
+    return steps.div(4).clamp(0, 1) * module.ceiling
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: x * (x > 0),
+        lambda m, x: x * (x >= 0).float(),
+        lambda m, x: x.mul(x.gt(0).to(x.dtype)),
+        lambda m, x: torch.where(x < 0, torch.zeros_like(x), x),
+        lambda m, x: torch.where(x > 0, x, 0.0),
+        lambda m, x: torch.maximum(x, torch.zeros_like(x)),
+        lambda m, x: torch.maximum(m.zero, x),
+        lambda m, x: torch.max(x, torch.tensor(0.0)),
+        lambda m, x: (x + x.abs()) / 2,
+        lambda m, x: x.masked_fill(x < 0, 0.0),
+        lambda m, x: x * torch.heaviside(x, torch.zeros_like(x)),
+        lambda m, x: -torch.minimum(-x, torch.zeros_like(x)),
+        lambda m, x: torch.minimum(torch.maximum(x, m.zero), m.ceiling),
+        lambda m, x: 0.5 * (x.abs() - (x - m.ceiling).abs() + m.ceiling),  # PACT
+        lambda m, x: torch.maximum(2 * x + 1, torch.zeros_like(x)) * 0.5,
+        lambda m, x: F.threshold(x, 0.0, 0.0),
+        lambda m, x: torch.round(x.clamp(0, 1) * 15) / 15,  # DoReFa
+        quantised,
+    ],
+)
+def test_rectifiers_written_by_hand_are_one_call(function: Any) -> None:
+    network, x = nn.Sequential(Hand(function), nn.Flatten()), torch.randn(4, 3, 2, 2) * 4
+    exposed = copy.deepcopy(network)
+    found = expose(exposed)
+    assert (found.sites, found.real_valued, found.untraced) == (("0.neuron1",), (), ())
+    torch.testing.assert_close(exposed(x.clone()), network(x.clone()), rtol=0, atol=0)
+    twin = spiking_twin(network, LIF(v_threshold=0.1))
+    assert neurons(twin) == ["0.neuron1"]
+    twin(x).sum().backward()
+    assert twin[0].conv.weight.grad.abs().max() > 0
+    assert list(twin.state_dict()) == list(network.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("function", "names"),
+    [
+        (lambda m, x: F.gelu(x), ["gelu"]),
+        (lambda m, x: x * torch.sigmoid(x), ["sigmoid", "mul"]),
+        (lambda m, x: x * F.relu6(x + 3) / 6, ["relu6", "mul"]),  # hard swish
+        (lambda m, x: x * x, ["mul"]),
+        (lambda m, x: x.softmax(1), ["softmax"]),
+        (lambda m, x: torch.where(x > 0, x, 0.1 * x), ["gt", "where"]),  # leaky
+        (lambda m, x: x * (x > 0.5), ["gt", "mul"]),
+        (lambda m, x: (x > 1).float() - (x < -1).float(), ["gt", "lt"]),  # ternary
+        (lambda m, x: (x * 4).round().clamp(-1, 1), ["round", "clamp"]),
+        (lambda m, x: (x.round() + 1).clamp(min=0), ["round", "clamp"]),  # not the clamp alone
+        (lambda m, x: torch.maximum(x, m.conv(x)), ["maximum"]),
+        (lambda m, x: x / x.flatten(1).norm(dim=1).view(-1, 1, 1, 1), ["norm", "truediv"]),
+        (lambda m, x: (x.flatten(2) @ x.flatten(2).mT).softmax(-1), ["matmul", "softmax"]),
+        (lambda m, x: x * x.mean((2, 3), keepdim=True).sigmoid(), ["sigmoid", "mul"]),
+        (lambda m, x: F.normalize(x) + F.group_norm(x, 3), ["normalize", "group_norm"]),
+    ],
+)
+def test_what_is_not_known_is_named_and_left_whole(function: Any, names: list[str]) -> None:
+    network = nn.Sequential(Hand(function), nn.Flatten(), nn.ReLU())
+    twin = spiking_twin(network, LIF())
+    assert neurons(twin) == ["2"] and twin.untraced == ()
+    assert twin.real_valued == tuple(f"0: {name}" for name in names)
+    x = torch.randn(2, 3, 2, 2)
+    torch.testing.assert_close(twin[0](x), network[0](x), rtol=0, atol=0)
+
+
+def test_an_activation_in_front_of_what_is_not_known_is_still_replaced() -> None:
+    network = nn.Sequential(Hand(lambda m, x: F.gelu(F.relu(x)) * torch.sigmoid(m.conv(x))))
+    twin = spiking_twin(network, LIF())
+    assert neurons(twin) == ["0.neuron1"]
+    assert twin.real_valued == ("0: gelu", "0: sigmoid", "0: mul")
+
+
+class Assigned(nn.Module):
+    """A ReLU that torch.fx cannot follow."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.clone()
+        x[x < 0] = 0
+        return x
+
+
+def test_own_activation_modules_are_replaced_whole_at_every_call() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.act = nn.Linear(3, 3), Assigned()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.act(self.linear(self.act(self.linear(x))))
+
+    shared = Assigned()
+    network = nn.Sequential(Twice(), shared, nn.Linear(3, 3), shared)
+    exposed, x = copy.deepcopy(network), torch.randn(4, 3)
+    assert sorted(expose(exposed).sites) == ["0.act", "0.act2", "1", "3"]
+    assert torch.equal(exposed(x), network(x))
+    twin = spiking_twin(network, LIF())
+    assert sorted(neurons(twin)) == ["0.act", "0.act2", "1", "3"]
+    assert (twin.real_valued, twin.untraced) == ((), ())
+
+
+def test_a_forward_that_branches_counts_as_unknown() -> None:
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.relu, self.gelu = nn.Conv2d(3, 8, 3), nn.ReLU(), nn.GELU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.relu(self.conv(x))
+            return torch.sigmoid(y) * self.gelu(y) if y.sum() > 0 else y
+
+    twin = spiking_twin(nn.Sequential(Branching()), LIF())
+    assert neurons(twin) == ["0.relu"]
+    unknown = "not followed, so what it computes with real numbers is not known"
+    assert twin.real_valued == ("0.gelu: GELU", f"0 (Branching): {unknown}")
+    assert twin.untraced[0].startswith("0 (Branching): ")
+    root = spiking_twin(Branching(), LIF())
+    assert root.real_valued[1] == f"the network itself (Branching): {unknown}"
+
+
+def test_a_script_module_is_left_as_it_is_and_named() -> None:
+    block = torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+    network = nn.Sequential(block, nn.ReLU())
+    twin, x = spiking_twin(network, LIF()), torch.rand(2, 3, 5, 5)
+    assert neurons(twin) == ["1"]
+    assert torch.equal(twin[0](x), block(x))
+    (unknown,), (untraced,) = twin.real_valued, twin.untraced
+    assert unknown.startswith("0 (RecursiveScriptModule): not followed") and "script" in untraced
+
+
+def test_what_is_made_of_weights_alone_is_not_named() -> None:
+    class Standardised(nn.Conv2d):
+        def forward(self, x: Tensor) -> Tensor:
+            weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+            return F.conv2d(x, weight / weight.std((1, 2, 3), keepdim=True), self.bias)
+
+    network = nn.Sequential(
+        Standardised(3, 4, 3),
+        nn.ReLU(),
+        torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 4, 1)),
+    )
+    assert expose(network).real_valued == ()
+
+
+class Dense(nn.Module):
+    """A block of a DenseNet with two layers, in the style of torchvision."""
+
+    def __init__(self, channels: int, growth: int = 4) -> None:
+        super().__init__()
+        self.norm1, self.relu = nn.BatchNorm2d(channels), nn.ReLU(inplace=True)
+        self.conv1 = nn.Conv2d(channels, growth, 3, padding=1)
+        self.norm2 = nn.BatchNorm2d(channels + growth)
+        self.conv2 = nn.Conv2d(channels + growth, growth, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        new = self.conv1(self.relu(self.norm1(x)))
+        x = torch.cat([x, new], 1)
+        new = F.dropout(self.conv2(self.relu(self.norm2(x))), 0.2, self.training)
+        return torch.cat([x, new], 1)
+
+
+class Inverted(nn.Module):
+    """A block of MobileNetV2, and a drop of paths in the style of timm."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        wide = 2 * channels
+        self.conv = nn.Sequential(
+            nn.Conv2d(channels, wide, 1), nn.BatchNorm2d(wide), nn.ReLU6(inplace=True),
+            nn.Conv2d(wide, wide, 3, padding=1, groups=wide), nn.BatchNorm2d(wide), nn.ReLU6(),
+            nn.Conv2d(wide, channels, 1), nn.BatchNorm2d(channels),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        if self.training:
+            kept = y.new_empty((y.shape[0],) + (1,) * (y.ndim - 1)).bernoulli_(0.8)
+            y = y.div(0.8) * kept
+        return x + y
+
+
+class Shuffled(nn.Module):
+    """A block of ShuffleNetV2, with a classifier in the style of VGG."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv, self.gate = (
+            nn.Conv2d(channels // 2, channels // 2, 1),
+            nn.Parameter(torch.ones(1)),
+        )
+        self.classifier = nn.Sequential(
+            nn.Flatten(), nn.Linear(channels, 8), nn.ReLU(True), nn.Dropout(), nn.Linear(8, 2)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        one, other = x.chunk(2, dim=1)
+        x = torch.cat((one, F.relu(self.conv(other)) * self.gate), dim=1)
+        batch, channels, height, width = x.size()
+        x = x.view(batch, 2, channels // 2, height, width).transpose(1, 2).contiguous()
+        x = F.max_pool2d(x.view(batch, -1, height, width), 2)
+        return self.classifier(F.adaptive_avg_pool2d(x, (1, 1)))
+
+
+def test_ordinary_networks_are_named_nothing() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), Dense(8), Inverted(16), nn.AvgPool2d(2), Shuffled(16)
+    )
+    twin = spiking_twin(network, LIF())
+    assert len(neurons(twin)) == 6
+    assert (twin.real_valued, twin.untraced) == ((), ())
+    assert twin(torch.rand(2, 3, 16, 16)).shape == (2, 2)
+
+
+def test_gates_of_squeeze_and_excite_are_named() -> None:
+    class Excited(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.squeeze = nn.AdaptiveAvgPool2d(1)
+            self.fc = nn.Sequential(nn.Linear(8, 2), nn.ReLU(), nn.Linear(2, 8), nn.Sigmoid())
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.fc(self.squeeze(x).view(x.size(0), -1)).view(x.size(0), -1, 1, 1)
+            return x * y.expand_as(x)
+
+    twin = spiking_twin(nn.Sequential(Excited()), LIF())
+    assert neurons(twin) == ["0.fc.1"]
+    assert twin.real_valued == ("0.fc.3: Sigmoid", "0: mul")
