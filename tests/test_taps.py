@@ -3,11 +3,10 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.neurons.lif import LIF
-from spikedistill.taps import Tapped, declared_taps, default_stages, usable_taps
+from spikedistill.taps import Tapped, declared_taps, usable_taps
 
 
 class Small(nn.Module):
@@ -115,33 +114,6 @@ def test_a_module_that_is_not_called_is_named():
 
     with pytest.raises(SpikedistillError, match="'activation2' recorded nothing"):
         Tapped(Idle(), ["activation2"])(torch.rand(1, 2, 3))
-
-
-def test_default_stages_of_a_plain_network_are_the_activations_before_each_drop():
-    network = nn.Sequential(
-        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(),
-        nn.MaxPool2d(2), nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(), nn.Flatten(),
-        nn.Linear(128, 10),
-    )  # fmt: skip
-    assert default_stages(network, torch.rand(2, 1, 8, 8)) == {"stage1": "3", "stage2": "6"}
-
-
-def test_default_stages_of_a_functional_residual_network_are_its_blocks():
-    class Bottleneck(nn.Module):
-        def __init__(self, stride: int) -> None:
-            super().__init__()
-            self.squeeze = nn.Sequential(nn.Conv2d(4, 2, 1), nn.ReLU())  # still at the old size
-            self.spread = nn.Conv2d(2, 4, 3, stride, 1)
-            self.skip = nn.AvgPool2d(stride)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return F.relu(self.spread(self.squeeze(x)) + self.skip(x))
-
-    network = nn.Sequential()
-    network.add_module("layer1", nn.Sequential(Bottleneck(1), Bottleneck(1)))
-    network.add_module("layer2", nn.Sequential(Bottleneck(2), Bottleneck(1)))
-    stages = default_stages(network, torch.rand(2, 4, 8, 8))
-    assert stages == {"stage1": "layer1", "stage2": "layer2"}
 
 
 def test_an_activation_that_is_called_twice_troubles_only_who_watches_it() -> None:

@@ -6,19 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from spikedistill.core.clock import Temporal, firing_layers
+from spikedistill.core.clock import firing_layers
+from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError, suggest
-from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.core.probe import Probe
 from spikedistill.core.spec import summary
+from spikedistill.core.stages import ACTIVATIONS
+from spikedistill.core.stages import default_stages as default_stages
+from spikedistill.core.stages import find_stages as find_stages
 from spikedistill.core.tree import Inputs, first, mapped
-from spikedistill.functional.compiled import compiling
-
-ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.GELU, nn.SiLU, nn.ELU, nn.Hardtanh)
 
 
 def declared_taps(network: nn.Module) -> dict[str, str]:
@@ -61,8 +60,7 @@ def usable_taps(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[
         for name, path in found.items()
     ]
     try:
-        with compiling(False):
-            _dry(network, mapped(lambda value: value[:2], inputs), timesteps)
+        dry_run(network, mapped(lambda value: value[:2], inputs), timesteps)
     finally:
         for hook in hooks:
             hook.remove()
@@ -82,50 +80,6 @@ def check_taps(network: nn.Module, taps: Mapping[str, str]) -> None:
                 f"tap {name!r} stands for the module {path!r}, and {type(network).__name__} has no "
                 f"module of that name; {suggest(path, paths)}"
             )
-
-
-def default_stages(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[str, str]:
-    """Stages of a network that declares none: the last activation before each drop of resolution.
-
-    One dry run in evaluation mode; `inputs` is one raw batch. What counts are maps `[N, C, H, W]`
-    that leave an activation, a neuron, or a block (whose own activation may be a function call).
-    A layer inside a block that itself ends at another resolution is passed over, because it is the
-    middle of the next stage. The last map closes the last stage.
-    """
-    seen: list[tuple[str, int]] = []
-
-    def listen(path: str, output: object) -> None:
-        if isinstance(output, Tensor) and output.dim() == 4:
-            seen.append((path, output.shape[-1] * output.shape[-2]))
-
-    hooks = [
-        module.register_forward_hook(lambda _m, _i, out, path=path: listen(path, out))
-        for path, module in network.named_modules()
-        if path and (isinstance(module, (*ACTIVATIONS, Temporal)) or any(module.children()))
-    ]
-    try:
-        _dry(network, inputs, timesteps)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    once = [(path, size) for path, size in seen if [p for p, _ in seen].count(path) == 1]
-    sizes = dict(once)
-    blocks = {
-        path: sizes.get(path)
-        for path, module in network.named_modules()
-        if path and any(module.children()) and not isinstance(module, nn.Sequential)
-    }
-    last: dict[int, str] = {}
-    for path, size in once:
-        parents = [block for block in blocks if path.startswith(f"{block}.")]
-        if all(blocks[parent] == size for parent in parents):
-            last[size] = path
-    return {f"stage{number}": path for number, path in enumerate(last.values(), 1)}
-
-
-def _dry(network: nn.Module, inputs: Inputs, timesteps: int) -> None:
-    with torch.no_grad(), evaluation(network):
-        run_folded(network, mapped(lambda value: value.unsqueeze(0), inputs), timesteps)
 
 
 class Tapped(nn.Module):

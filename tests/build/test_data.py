@@ -72,10 +72,23 @@ def test_vectors_are_not_augmented() -> None:
 
 def test_batches_are_made_as_the_task_makes_them_unless_the_data_say_how() -> None:
     vectors = data_of(torch.zeros(4, 5), task="vector_classification")
-    assert with_task(vectors).collate is collate_tensors
-    assert with_task(data_of(torch.zeros(4, 1, 8, 8))).collate is collate_images
+    images = data_of(torch.zeros(4, 1, 8, 8))
+    for data, collate in ((vectors, collate_tensors), (images, collate_images)):
+        samples = [data.train[index] for index in range(4)]
+        made, wanted = with_task(data).how(samples), collate(samples)
+        assert torch.equal(made.inputs, wanted.inputs)
+        assert torch.equal(made.targets, wanted.targets)
     told = data_of(torch.zeros(4, 5), collate=collate_images)
     assert with_task(told) is told
+
+
+def test_every_batch_is_held_to_the_classes() -> None:
+    wrong = with_task(data_of(torch.zeros(4, 1, 8, 8), torch.tensor([0, 1, 2, 0])))
+    loader = split_loader(wrong, wrong.train, Settings(batch_size=4))
+    assert loader is not None
+    sentence = r"^sample 2 of TensorDataset: the label 2 is none of the 2 classes.*from 0 to 1"
+    with pytest.raises(SpikedistillError, match=sentence):
+        next(loader.epoch(0))
 
 
 def test_metrics_are_those_that_were_chosen_else_those_of_the_task() -> None:

@@ -202,6 +202,22 @@ def test_weights_are_looked_for_beside_the_data(tmp_path: Path) -> None:
     assert str(tmp_path / "v.npz") in str(caught.value) and "--data-dir" in str(caught.value)
 
 
+def test_one_of_several_sets_of_weights_is_taken_and_said(tmp_path: Path) -> None:
+    made = {seed: Workshop({"net": read_network("digits")}, FACTS, seed) for seed in (1, 2)}
+    one, two = (made[seed].network("net").network.state_dict() for seed in (1, 2))
+    torch.save({"model": one, "model_ema": two, "epoch": 3}, tmp_path / "w.pt")
+    for weights, expected, sentences in (
+        (str(tmp_path / "w.pt"), one, 1),
+        ({"file": "w.pt", "key": "model_ema"}, two, 0),
+    ):
+        said: list[str] = []
+        entries = {"net": read_network({"model": "digits", "weights": weights})}
+        shop = Workshop(entries, FACTS, data_dir=tmp_path, say=said.append)
+        found = shop.network("net").network.state_dict()
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
+        assert len([text for text in said if "'model', and not 'model_ema'" in text]) == sentences
+
+
 class Heard(Silent):
     def __init__(self) -> None:
         self.sentences: list[str] = []

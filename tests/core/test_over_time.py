@@ -151,7 +151,10 @@ def test_inputs_and_outputs_may_be_several_by_name():
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (lambda x: [x], "returns a list; expected is a tensor with one row for each input, or a"),
+        (
+            lambda x: [[x], x],
+            "returns a list of list, Tensor, of which it is not clear",
+        ),
         (lambda x: x[:1], r"returns \[1, 3\] for 2 samples at T = 4; expected are 8 rows, one for"),
         (lambda x: x.sum(), r"returns \[\] for 2 samples at T = 4"),
         (lambda x: {"a": x, "b": x[:2]}, r"returns \[2, 3\] for 2 samples"),

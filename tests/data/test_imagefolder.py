@@ -6,12 +6,13 @@ import torch
 from PIL import Image
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.data import Loader, data_set
+from spikedistill.data import Loader, _image_files, data_set
 
 
 def paint(path, colour, size=(20, 10)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, colour).save(path)
+    Image.new("RGB", size, colour).save(path, "JPEG" if path.suffix == ".jfif" else None)
+    return path
 
 
 @pytest.fixture
@@ -55,7 +56,8 @@ def test_without_test_the_validation_images_are_the_test(photos):
     (photos / "test").rmdir()
     data = data_set("imagefolder", root=photos, size=8)
     assert (len(data.train), len(data.valid), len(data.test)) == (18, 2, 1)
-    assert len(data.notes) == 1 and "no test/" in data.notes[0]
+    assert len(data.notes) == 2 and "no test/" in data.notes[0]
+    assert data.notes[1] == f"{photos / 'train'} holds 1 file that is not read (.txt)."
     assert sorted(data.valid[i][1] for i in range(2)) == [0, 1]  # stratified
 
 
@@ -83,6 +85,19 @@ def test_it_loads_in_batches_also_with_workers(photos):
         (lambda p: (p / "train").rename(p / "training"), "train holds 0 classes"),
         (lambda p: paint(p / "test/fish/x.png", (0, 0, 0)), r"classes that train/ lacks \(fish\)"),
         (lambda p: (p / "test/dog/b.png").unlink(), "test holds no images"),
+        (
+            lambda p: (
+                (p / "train/zebra").mkdir(),
+                (p / "train/zebra/a.heic").touch(),
+                (p / "train/ant").mkdir(),
+            ),
+            r"train: 2 class folders hold no image that is read: ant \(empty\), zebra \(1 file: "
+            r"\.heic\); put images there",
+        ),
+        (
+            lambda p: paint(p / "val/dog/a.png", (0, 0, 0)).rename(p / "val/dog/a.heic"),
+            r"val: 1 class folder holds no image that is read: dog",
+        ),
     ],
 )
 def test_bad_folders_get_sentences(photos, change, sentence):
@@ -91,12 +106,71 @@ def test_bad_folders_get_sentences(photos, change, sentence):
         data_set("imagefolder", root=photos, size=8)
 
 
-def test_a_damaged_image_gets_a_sentence(photos):
+def test_a_damaged_image_is_found_at_the_start(photos):
     path = photos / "train/cat/0.png"
     path.write_bytes(path.read_bytes()[:40])
+    (photos / "train/dog/3.jpg").write_bytes(b"")
+    (photos / "val/cat/a.png").write_text("text")
+    with pytest.raises(SpikedistillError) as caught:
+        data_set("imagefolder", root=photos, size=8)
+    said = str(caught.value)
+    assert f"2 of 20 images in {photos / 'train'} cannot be read: cat/0.png (" in said
+    assert (
+        ", dog/3.jpg (is empty); " in said
+        and f"1 of 1 images in {photos / 'val'} cannot be read" in said
+    )
+    assert said.endswith("; remove or replace them")
+
+
+def test_an_image_that_is_damaged_later_gets_a_sentence(photos):
     data = data_set("imagefolder", root=photos, size=8)
+    path = photos / "train/cat/0.png"
+    path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(SpikedistillError, match=r"0\.png is no image that can be read"):
         data.train[0]
+
+
+def test_of_many_images_some_are_looked_at_and_it_is_said(photos, monkeypatch):
+    monkeypatch.setattr(_image_files, "HEADERS", 10)
+    monkeypatch.setattr(_image_files, "DECODED", 4)
+    data = data_set("imagefolder", root=photos, size=8)
+    assert data.notes[-1].startswith("Of 22 images the headers of 12 and the whole of 6 were")
+    (photos / "train/cat/0.png").write_bytes(b"")
+    with pytest.raises(SpikedistillError, match="at least 1 of 20 images"):
+        data_set("imagefolder", root=photos, size=8)
+
+
+def test_hidden_files_are_passed_over_and_others_counted(photos):
+    for name in ("train/.ipynb_checkpoints/x.png", "train/cat/._1.png", "train/cat/.DS_Store",
+                 "train/__MACOSX/cat/1.png", "train/cat/Thumbs.db", "test/.ipynb_checkpoints/a",
+                 "train/dog/@eaDir/1.jpg", "train/labels.csv", "train/dog/a.heic"):  # fmt: skip
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).touch()
+    data = data_set("imagefolder", root=photos, size=8)
+    assert data.classes == ("cat", "dog") and len(data.train) == 20
+    assert data.notes == (
+        f"{photos / 'train'} holds 3 files that are not read (.csv, .txt, .heic, 1 of them beside "
+        "the class folders).",
+    )
+
+
+def test_other_types_small_endings_and_deep_folders(photos):
+    for name in ("a.jfif", "b.GIF", "c.JPG", "deep/er/d.webp", "e.tga"):
+        paint(photos / "train/cat" / name, (255, 0, 0))
+    assert len(data_set("imagefolder", root=photos, size=8).train) == 25
+
+
+def test_sixteen_bits_and_a_large_image(photos, monkeypatch):
+    grey = np.full((8, 8), 32896, np.uint16)
+    Image.fromarray(grey).save(photos / "test/dog/b.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 150)
+    data = data_set("imagefolder", root=photos, size=8)
+    assert torch.allclose(data.test[0][0], torch.tensor(128 / 255))
+    note, _ = (text for text in data.notes if "more than 150 pixels" in text)
+    assert "train: images of more than 150 pixels are read slowly, 10 of them: cat/0.png (" in note
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 90)
+    with pytest.raises(SpikedistillError, match=r"has 200 pixels, and 180 are the limit: make it"):
+        data_set("imagefolder", root=photos, size=8)
 
 
 def test_size_and_resize_must_fit(photos):

@@ -151,7 +151,7 @@ def test_a_finished_data_set_passes_through(monkeypatch):
         ("their_data:wrong", "returned a mapping with"),
         ("their_data:number", "returned int as train"),
         ("their_data:stream", "Stream has no length"),
-        ("their_data:nothing", "returned 0 samples as train"),
+        ("their_data:nothing", "has 0 samples as train"),
         ("their_data:dicts", "is a mapping with image, label; expected is a pair"),
         ("their_data:named", "has inputs of several names.*return a mapping with `task` too"),
         ("their_data:alone", "is a tuple of 1; expected is a pair"),

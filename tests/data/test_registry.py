@@ -66,6 +66,7 @@ def test_labels_out_of_range_get_a_sentence(small_cifar10, monkeypatch):
     path = small_cifar10 / "cifar-10-batches-bin" / "test_batch.bin"
     path.write_bytes(b"\x0b" + path.read_bytes()[1:])
     with pytest.raises(
-        SpikedistillError, match="labels of test run from 0 to 11, but there are 10"
+        SpikedistillError,
+        match=r"labels of test run from 0 to 11 \(the first wrong one, 11, is of its sample 0",
     ):
         data_set("cifar10", small_cifar10)

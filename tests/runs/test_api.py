@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, TensorDataset
 
 import spikedistill
 from spikedistill.core.errors import SpikedistillError
@@ -105,5 +105,123 @@ def test_wrong_words_are_refused_all_at_once(tmp_path: Path) -> None:
     with pytest.raises(SpikedistillError) as caught:
         words: dict[str, Any] = {"losses": {"sastk": {}}, "lrr": 1, "timesteps": 0}
         distill(small_ann(), {"model": "digts"}, Stripes(), out=tmp_path / "run", **words)
-    for part in ("did you mean 'digits'", "did you mean 'sastc'", "training.lrr", "at least 1"):
+    for part in (
+        "did you mean 'digits'",
+        "did you mean 'sastc'",
+        "\n  lrr: unknown option",
+        "at least 1",
+    ):
         assert part in str(caught.value)
+
+
+PLAIN: dict[str, Any] = {"losses": {"cross_entropy": {}, "logit_kd": {}}, **BRIEF}
+
+
+def test_losses_by_default_are_those_that_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vectors = TensorDataset(torch.rand(60, 7), torch.arange(60) % 3)
+    ann = nn.Sequential(nn.Linear(7, 9), nn.ReLU(), nn.Linear(9, 3))
+    twin = spikedistill.spiking_twin(ann, LIF())
+    result = distill(ann, twin, vectors, out=tmp_path / "vectors", **BRIEF | {"quiet": False})
+    assert result.rows[-1].losses == ["cross_entropy", "logit_kd"]
+    assert "student makes no maps of features" in " ".join(capsys.readouterr().err.split())
+    signals = TensorDataset(torch.rand(60, 2, 30), torch.arange(60) % 3)
+    ann = nn.Sequential(nn.Conv1d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(112, 3))
+    twin = spikedistill.spiking_twin(ann, LIF())
+    result = distill(ann, twin, signals, out=tmp_path / "signals", **BRIEF)
+    assert result.rows[-1].losses == ["cross_entropy", "logit_kd"]
+    with pytest.raises(SpikedistillError, match="losses that fit these networks: cross_entropy, "):
+        distill(ann, twin, signals, out=tmp_path / "no", losses={"sastc": {}}, **BRIEF)
+
+
+def test_a_student_that_does_not_spike_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpikedistillError, match=r"the student \(Sequential\) has no neurons"):
+        distill(small_ann(), small_ann(), Stripes(), out=tmp_path / "run", **PLAIN)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_frozen_stays_as_it_is(tmp_path: Path) -> None:
+    teacher = small_ann()
+    student = spikedistill.spiking_twin(teacher, LIF())
+    student[2].weight.requires_grad_(False)
+    result = distill(teacher, student, Stripes(), out=tmp_path / "run", **PLAIN)
+    left = dict(result.network.network.named_parameters())
+    assert torch.equal(left["2.weight"], student[2].weight)
+    assert not torch.equal(left["0.weight"], student[0].weight)
+
+
+def test_the_twin_of_a_frozen_teacher_learns() -> None:
+    teacher = small_ann().requires_grad_(False)
+    twin = spikedistill.spiking_twin(teacher, LIF())
+    assert all(one.requires_grad for one in twin.parameters())
+    assert not any(one.requires_grad for one in teacher.parameters())
+
+
+def test_the_networks_count_the_classes_that_no_sample_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ann = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 10))
+    twin = spikedistill.spiking_twin(ann, LIF())
+    images = torch.rand(60, 3, 8, 8)
+    made = TensorDataset(images, torch.arange(60) % 9)
+    distill(ann, twin, made, out=tmp_path / "a", **PLAIN | {"quiet": False})
+    said = " ".join(capsys.readouterr().err.split())
+    assert "run to 8, and the networks tell 10 classes apart; so many are taken" in said
+    ones = TensorDataset(images, torch.arange(60) % 10 + 1)
+    with pytest.raises(SpikedistillError, match=r"run from 1 to 10, and the networks.*subtr"):
+        distill(ann, twin, ones, out=tmp_path / "b", **PLAIN)
+
+
+def test_networks_in_any_form_are_taken_and_it_is_said_how(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Views(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.act = nn.Conv2d(1, 4, 3), nn.ReLU()
+            self.head = nn.Linear(4 * 36, 2)
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            maps = self.act(self.conv(x))
+            return {"logits": self.head(maps.view(x.size(0), -1)), "maps": maps}
+
+    teacher = Views().half()
+    student = spikedistill.spiking_twin(Views(), LIF())
+    result = distill(teacher, student, Stripes(), out=tmp_path / "run", **BRIEF | {"quiet": False})
+    said = " ".join(capsys.readouterr().err.split())
+    assert "teacher comes in float16; it is run in float32" in said
+    assert "teacher: its logits are the output 'logits' (beside maps), [N, 2]" in said
+    assert "teacher_taps=" in said and "networks." not in said
+    assert next(teacher.parameters()).dtype == torch.float16
+    assert result.network(torch.rand(3, 1, 8, 8)).shape == (3, 2)
+    again = spikedistill.load(result.run, network=spikedistill.spiking_twin(Views(), LIF()))
+    images = torch.rand(5, 1, 8, 8)
+    assert torch.equal(again(images), result.network(images))
+
+
+def test_a_sample_that_breaks_the_training_is_named(tmp_path: Path) -> None:
+    class Later(Stripes):
+        """A sample that is no number from the second time on that it is asked for."""
+
+        seen = 0
+
+        def __getitem__(self, index: int) -> tuple[Tensor, int]:
+            image, label = super().__getitem__(index)
+            self.seen += index == 5
+            return (image * torch.nan if index == 5 and self.seen > 1 else image), label
+
+    student = spikedistill.spiking_twin(small_ann(), LIF())
+    with pytest.raises(SpikedistillError, match="The inputs of sample 5 of Later hold values that"):
+        distill(small_ann(), student, Later(), out=tmp_path / "run", seed=1, **PLAIN)
+
+
+def test_a_quiet_run_still_warns(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    teacher = nn.Sequential(small_ann(), nn.Softmax(1))
+    student = spikedistill.spiking_twin(small_ann(), LIF())
+    result = distill(teacher, student, Stripes(), out=tmp_path / "run", **PLAIN)
+    assert "the outputs of teacher are probabilities" in caplog.text
+    assert "declares no stages" not in caplog.text
+    assert repr(result) == (
+        f"Result(accuracy {result.score:.2f} % after T = 2 steps, run={str(tmp_path / 'run')!r})"
+    )

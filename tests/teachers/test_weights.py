@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.normalized import Normalized
 from spikedistill.teachers import load_weights, read_weights
 
 
@@ -157,3 +158,138 @@ def test_weights_of_another_network(tmp_path: Path, trained: nn.Module) -> None:
     ):
         assert part in str(caught.value)
     assert all(torch.equal(before[key], value) for key, value in fresh.state_dict().items())
+
+
+def saved(tmp_path: Path, held: object) -> Path:
+    torch.save(held, tmp_path / "w.pt")
+    return tmp_path / "w.pt"
+
+
+def other() -> nn.Module:
+    net = network()
+    for value in net.state_dict().values():
+        if value.is_floating_point():
+            value.fill_(0.25)
+    return net
+
+
+CHECKPOINTS = {
+    "data-parallel": lambda s, _: {"epoch": 90, "state_dict": prefixed(s, "module."), "best": 93.1},
+    "kuangliu": lambda s, _: {"net": prefixed(s, "module."), "acc": 95.2, "epoch": 199},
+    "averaged": lambda s, _: prefixed(s, "module.") | {"n_averaged": torch.tensor(5)},
+    "compiled": lambda s, _: {"model": prefixed(s, "_orig_mod.module."), "epoch": 3},
+    "deep": lambda s, _: {"checkpoint": {"best": {"weights": s}}, "epoch": 3},
+    "adversarial": lambda s, _: {
+        "generator": nn.Linear(3, 3).state_dict(), "discriminator": s},
+    "optimizer by name": lambda s, other: {"model": s, "optimizer": {"momentum": other}},
+    "with its optimizer": lambda s, _: {
+        "model": s,
+        "optimizer": torch.optim.Adam(network().parameters()).state_dict(),
+        "scaler": {"scale": 65536.0},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", CHECKPOINTS)
+def test_checkpoints_as_people_have_them(trained: nn.Module, tmp_path: Path, form: str) -> None:
+    held = CHECKPOINTS[form](trained.state_dict(), other().state_dict())
+    fresh, said = network(), list[str]()
+    load_weights(fresh, saved(tmp_path, held), say=said.append)
+    assert agree(fresh, trained) and said == []
+
+
+def test_a_lightning_checkpoint_names_what_is_left_out(trained: nn.Module, tmp_path: Path) -> None:
+    state = prefixed(trained.state_dict(), "model.") | {"criterion.weight": torch.ones(10)}
+    held = {"state_dict": state, "pytorch-lightning_version": "2.4.0", "callbacks": {},
+            "hyper_parameters": {"lr": 0.1}}  # fmt: skip
+    fresh, said = network(), list[str]()
+    load_weights(fresh, saved(tmp_path, held), say=said.append)
+    assert agree(fresh, trained)
+    (sentence,) = said
+    assert "the entries below 'state_dict.model' are taken" in sentence
+    assert "1 other entry (criterion.weight)" in sentence
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("model", "model_ema"), ("state_dict", "state_dict_ema"), ("net", "best.net")],
+)
+def test_several_that_fit_the_customary_is_taken_and_said(
+    trained: nn.Module, tmp_path: Path, first: str, second: str
+) -> None:
+    outer, _, inner = second.rpartition(".")
+    beside = {inner: prefixed(other().state_dict(), "module.")}
+    held = ({outer: beside} if outer else beside) | {first: trained.state_dict()}
+    path, fresh, said = saved(tmp_path, held), network(), list[str]()
+    load_weights(fresh, path, say=said.append)
+    assert agree(fresh, trained)
+    assert said == [
+        f"{path} holds 2 different sets of weights that fit Sequential; taken is {first!r}, and "
+        f"not '{second}.module'. Choose with weights: {{file: w.pt, key: {second}.module}} in a "
+        f"recipe, or load_weights(network, 'w.pt', key='{second}.module')"
+    ]
+    for key, expected in ((second, other()), (f"{second}.module", other()), (first, trained)):
+        said.clear()
+        load_weights(fresh, path, key=key, say=said.append)
+        assert agree(fresh, expected) and said == []
+
+
+def test_from_python_it_is_logged(
+    trained: nn.Module, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = {"model": trained.state_dict(), "ema": other().state_dict()}
+    load_weights(network(), saved(tmp_path, held))
+    assert "taken is 'model', and not 'ema'" in caplog.text
+
+
+def test_several_that_fit_and_none_is_customary(trained: nn.Module, tmp_path: Path) -> None:
+    pairs = {"student": trained.state_dict(), "teacher": other().state_dict()}
+    prefixes = prefixed(pairs["student"], "student.") | prefixed(pairs["teacher"], "teacher.")
+    for held, place in ((pairs, ""), ({"state_dict": prefixes}, "state_dict.")):
+        path, fresh = saved(tmp_path, held), network()
+        with pytest.raises(SpikedistillError) as caught:
+            load_weights(fresh, path)
+        assert f"at '{place}student', '{place}teacher', and none of them" in str(caught.value)
+        assert f"key: {place}student}}" in str(caught.value)
+        load_weights(fresh, path, key=f"{place}teacher")
+        assert agree(fresh, other())
+
+
+def test_a_key_that_leads_nowhere_or_to_another_network(trained: nn.Module, tmp_path: Path) -> None:
+    held = {"model": trained.state_dict(), "head": nn.Linear(2, 2).state_dict()}
+    path = saved(tmp_path, held)
+    with pytest.raises(SpikedistillError, match="no weights at the key 'modle'; it has them at 'm"):
+        load_weights(network(), path, key="modle")
+    with pytest.raises(SpikedistillError, match=r"\(at 'head', which comes closest\) does not fit"):
+        load_weights(network(), path, key="head")
+    with pytest.raises(SpikedistillError, match="no weights at the key 'ema'"):
+        read_weights(path, key="ema")
+    assert read_weights(path, key="head").keys() == {"weight", "bias"}
+    assert read_weights(path).keys() == trained.state_dict().keys()
+    pair = {"a": trained.state_dict(), "b": trained.state_dict()}
+    with pytest.raises(SpikedistillError, match="2 sets of weights, at 'a', 'b'"):
+        read_weights(saved(tmp_path, pair))
+
+
+def test_a_network_with_its_normalisation(trained: nn.Module, tmp_path: Path) -> None:
+    """Takes the file of the network inside, and its own, with mean and deviation."""
+    wrapped = Normalized(network(), (0.5,) * 3, (0.25,) * 3)
+    load_weights(wrapped, saved(tmp_path, {"state_dict": trained.state_dict()}))
+    assert agree(wrapped.network, trained) and wrapped.mean[0] == 0.5
+    own = Normalized(other(), (0.1,) * 3, (0.2,) * 3)
+    load_weights(wrapped, saved(tmp_path, own.state_dict()))
+    assert agree(wrapped.network, other()) and wrapped.mean[0] == own.mean[0]
+    pair = {"state_dict": prefixed(own.state_dict(), "a.") | prefixed(trained.state_dict(), "b.")}
+    load_weights(wrapped, saved(tmp_path, pair), key="state_dict.b")
+    assert agree(wrapped.network, trained)
+    with pytest.raises(SpikedistillError, match="does not fit Sequential"):
+        load_weights(wrapped, saved(tmp_path, {"conv.weight": torch.ones(1)}))
+
+
+def test_the_closest_is_named_where_nothing_fits(tmp_path: Path) -> None:
+    shrunk = network().state_dict() | {"conv.weight": torch.zeros(1)}
+    held = {"model": {"x": torch.ones(1)}, "ema": prefixed(shrunk, "module."), "epoch": 1}
+    with pytest.raises(SpikedistillError) as caught:
+        load_weights(network(), saved(tmp_path, held))
+    assert "(at 'ema.module', which comes closest) does not fit Sequential" in str(caught.value)
+    assert "1 have another shape (conv.weight is 1 and should be 4x3x3x3)" in str(caught.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from torch import Tensor
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.metric import Metric
 from spikedistill.core.task import Task
+from spikedistill.core.trace import Batch
 from spikedistill.core.tree import Inputs, mapped
-from spikedistill.data import DataSet, Loader, Samples, data_set, encoder, length
+from spikedistill.data import Collate, DataSet, Loader, Samples, data_set, encoder, length
 from spikedistill.metrics import METRICS
 from spikedistill.recipes.data_entry import DataEntry
 from spikedistill.recipes.options import Choice
@@ -53,10 +54,24 @@ def task_of(data: DataSet) -> Task:
 
 
 def with_task(data: DataSet) -> DataSet:
-    """The data set, which makes its batches as its task does where it does not say how."""
+    """The data set, with batches made and checked as its task does where it says nothing else."""
     if data.collate is not None:
         return data
-    return dataclasses.replace(data, collate=task_of(data).collate)
+    task = task_of(data)
+    made = partial(_checked, task.collate, task.check_targets, len(data.classes) or None)
+    return dataclasses.replace(data, collate=made)
+
+
+def _checked(
+    collate: Collate,
+    check: Callable[[Batch, int | None], None],
+    classes: int | None,
+    samples: Sequence[Any],
+) -> Batch:
+    """A batch whose targets are those of the task, whatever the sample."""
+    batch = collate(samples)
+    check(batch, classes)
+    return batch
 
 
 def metrics_of(data: DataSet, chosen: tuple[Choice, ...] = ()) -> list[Callable[[], Metric]]:

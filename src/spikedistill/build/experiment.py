@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from spikedistill.build.cells import Cell, cells
 from spikedistill.build.data import build_data, check_inputs, metrics_of, split_loader, with_task
 from spikedistill.build.facts import Facts
 from spikedistill.build.losses import build_distiller, build_objective, build_specs
+from spikedistill.build.meet import said_frozen
 from spikedistill.build.networks import Say, Workshop
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.machine import machine
@@ -23,7 +24,7 @@ from spikedistill.core.objective import Objective
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch
 from spikedistill.costs.operations import parameter_count
-from spikedistill.data import DataSet, Loader, augmentation, length
+from spikedistill.data import DataSet, Loader, augmentation, length, starts_at
 from spikedistill.functional.compiled import compile_is_on, compiling
 from spikedistill.recipes.schema import Phase, Recipe
 from spikedistill.teachers import load_weights
@@ -89,6 +90,7 @@ class Experiment:
         recipe = self.recipe
         if self.data is None:
             self.data = build_data(recipe.data, self.data_dir, recipe.seed)
+        self.collate = self.data.collate
         self.data = with_task(self.data)
         self._of_phase = {
             phase.name: build_data(phase.data, self.data_dir, recipe.seed)
@@ -99,7 +101,23 @@ class Experiment:
             check_inputs(data, recipe.encoder, recipe.augment)
             for note in data.notes:
                 self.say(f"note: {note}")
-        self.workshop = Workshop(
+        self.workshop = self._workshop()
+        self._take_classes()
+        trained: set[str] = set()
+        for phase in recipe.phases:
+            for role in phase.roles.values():
+                if not trained & set(recipe.networks[role.network].sources):
+                    self.workshop.network(role.network)
+            trained |= {phase.roles[name].network for name in phase.learning}
+        for name in sorted(trained & self.workshop.networks.keys()):
+            frozen = said_frozen(name, self.workshop.networks[name])
+            if frozen:
+                self.say(frozen)
+
+    def _workshop(self) -> Workshop:
+        recipe = self.recipe
+        assert self.data is not None
+        return Workshop(
             recipe.networks,
             Facts.of(self.data),
             recipe.seed,
@@ -109,12 +127,37 @@ class Experiment:
             say=self.say,
             networks=dict(self.networks or {}),
         )
-        trained: set[str] = set()
-        for phase in recipe.phases:
-            for role in phase.roles.values():
-                if not trained & set(recipe.networks[role.network].sources):
-                    self.workshop.network(role.network)
-            trained |= {phase.roles[name].network for name in phase.learning}
+
+    def _take_classes(self) -> None:
+        """Let the user's networks say how many classes there are, where only labels were counted.
+
+        Raises:
+            SpikedistillError: if labels begin at 1, so that they do not fit the networks.
+        """
+        assert self.data is not None
+        if not self.data.counted:
+            return
+        for name, entry in self.recipe.networks.items():
+            if entry.call is not None:
+                self.workshop.network(name)
+        known, widths = len(self.data.classes), set(self.workshop.widths.values())
+        if len(widths) != 1:
+            return
+        width = widths.pop()
+        if width < known and starts_at(self.data) == known - width:
+            raise SpikedistillError(
+                f"{self.data.name}: labels run from {known - width} to {known - 1}, and the "
+                f"networks tell {width} classes apart, numbered from 0 to {width - 1}; subtract "
+                f"{known - width} from every label"
+            )
+        if width > known:
+            self.say(
+                f"note: the labels of {self.data.name} run to {known - 1}, and the networks tell "
+                f"{width} classes apart; so many are taken"
+            )
+            names = tuple(map(str, range(width)))
+            self.data = with_task(replace(self.data, classes=names, collate=self.collate))
+            self.workshop.facts = replace(self.workshop.facts, classes=width)
 
     def data_of(self, phase: Phase) -> DataSet:
         """The data of a phase."""

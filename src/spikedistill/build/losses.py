@@ -11,8 +11,10 @@ from spikedistill.build.networks import seeded
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.core.spec import Spec
+from spikedistill.core.speech import remedy
 from spikedistill.core.trace import Batch
 from spikedistill.data import DataSet, encoder
+from spikedistill.methods import METHODS
 from spikedistill.recipes import parts
 from spikedistill.recipes.loss_entry import LossEntry
 from spikedistill.recipes.schema import RoleEntry
@@ -45,10 +47,15 @@ def build_specs(
             task_of(data).check_outputs(specs[name].outputs, batch, classes)
         except SpikedistillError as error:
             raise SpikedistillError(
-                f"{where} {error} ({data.name}); set networks.{role.network}.classes="
-                f"{classes or '...'}, or take a network that was trained for these data"
+                f"{where} {error} ({data.name}); {_remedy(role.network, classes)}, or take a "
+                "network that was trained for these data"
             ) from error
     return specs
+
+
+def _remedy(network: str, classes: int | None) -> str:
+    of_data = "say how many there are where the data come from (classes)"
+    return remedy(f"set networks.{network}.classes={classes or '...'}", of_data)
 
 
 def build_objective(losses: Sequence[LossEntry], specs: Mapping[str, Spec], seed: int) -> Objective:
@@ -65,10 +72,29 @@ def build_objective(losses: Sequence[LossEntry], specs: Mapping[str, Spec], seed
             with seeded(seed, "loss", entry.name):
                 loss = method(specs[entry.learner], guide, **entry.options)
         except ValueError as error:
-            raise SpikedistillError(f"loss {entry.name!r}: {error}") from error
+            others = _fitting(entry, specs)
+            raise SpikedistillError(f"loss {entry.name!r}: {error}{others}") from error
         seats = {"learner": entry.learner, "guide": entry.guide}
         terms.append(Term(entry.name, loss, weight=entry.weight, detach=entry.detach, **seats))
     return Objective(terms)
+
+
+def _fitting(entry: LossEntry, specs: Mapping[str, Spec]) -> str:
+    """Which methods fit a pair that one refuses whatever its options, in words."""
+
+    def fits(name: str) -> bool:
+        method = parts.loss(name)
+        guide = specs[entry.guide] if entry.guide is not None and method.uses_guide else None
+        try:
+            method(specs[entry.learner], guide)
+        except (ValueError, TypeError):
+            return False
+        return True
+
+    if entry.method in METHODS.names() and fits(entry.method):
+        return ""
+    names = [name for name in METHODS.names() if fits(name)]
+    return f"; losses that fit these networks: {', '.join(names)}" if names else ""
 
 
 def build_distiller(

@@ -14,19 +14,22 @@ from torch import nn
 
 from spikedistill import models, teachers
 from spikedistill.build.facts import Facts
+from spikedistill.build.meet import meet
 from spikedistill.conversion import CONVERSIONS
 from spikedistill.core.conversion import Material
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.normalized import Normalized, NormalizedLeaf
 from spikedistill.core.places import fill, stand_beside
+from spikedistill.core.speech import remedy
 from spikedistill.core.trace import Batch
-from spikedistill.core.tree import mapped
+from spikedistill.core.tree import Inputs, mapped
 from spikedistill.data import data_root
 from spikedistill.layers import LAYERS
 from spikedistill.neurons import NEURONS
 from spikedistill.recipes import parts
 from spikedistill.recipes.network_entry import NetworkEntry
-from spikedistill.taps import declared_taps, default_stages
+from spikedistill.recipes.weights_entry import file_and_key
+from spikedistill.taps import declared_taps, find_stages
 
 Say = Callable[[str], object]
 
@@ -70,10 +73,16 @@ class Workshop:
     trained: bool = True
     say: Say = str
     networks: dict[str, nn.Module] = field(default_factory=dict)
+    widths: dict[str, int] = field(default_factory=dict, init=False)
+    """Name -> K of a network that is not of the zoo, once it is there."""
     _open: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, network in self.networks.items():
+            try:
+                self._meet(name, network)
+            except ValueError as error:
+                raise SpikedistillError(f"network {name!r}: {error}") from error
             self._find_stages(name, network)
 
     def network(self, name: str) -> nn.Module:
@@ -89,7 +98,10 @@ class Workshop:
             self._open += (name,)
             try:
                 with seeded(self.seed, "network", name):
-                    self.networks[name] = self._build(name, self.entries[name])
+                    made = self._build(name, self.entries[name])
+                if self._is_foreign(self.entries[name]):
+                    self._meet(name, made)
+                self.networks[name] = made
             except ValueError as error:
                 raise SpikedistillError(f"network {name!r}: {error}") from error
             finally:
@@ -113,6 +125,23 @@ class Workshop:
             if not loaded:
                 self._load(entry, network, last=True)
         return network
+
+    def _is_foreign(self, entry: NetworkEntry) -> bool:
+        """Whether anything in a network is not of the library."""
+        own = entry.call is not None or ":" in (entry.model or "")
+        return own or any(self._is_foreign(self.entries[one]) for one in entry.sources
+                          if one in self.entries) or entry.given is not None  # fmt: skip
+
+    def _meet(self, name: str, network: nn.Module) -> None:
+        """Try it on the data: see `build.meet`."""
+        self.widths[name] = meet(
+            name, network, self._example(network), self._steps(name), self.trained, self.say
+        )
+
+    def _example(self, network: nn.Module) -> Inputs:
+        """The example as the network sees it in one step, where its weights are."""
+        device = next((one.device for one in network.parameters()), torch.device("cpu"))
+        return mapped(lambda value: value.to(device), self.facts.one_step)
 
     def _steps(self, name: str) -> int:
         return self.timesteps.get(name, 1)
@@ -164,13 +193,10 @@ class Workshop:
         """Load the weight file of an entry; False where it is of the network with its modules."""
         if entry.weights is None or not self.trained:
             return True
-        path = find_weights(entry.weights, self.data_dir)
-        names = teachers.read_weights(path).keys()
-        inner = network.network if isinstance(network, Normalized) else network
-        if inner is not network and any(name.startswith("network.") for name in names):
-            inner = network
+        file, key = file_and_key(entry.weights)
+        path = find_weights(file, self.data_dir)
         try:
-            teachers.load_weights(inner, path)
+            teachers.load_weights(network, path, key, self.say)
         except SpikedistillError:
             if entry.modules and not last:
                 return False
@@ -182,17 +208,20 @@ class Workshop:
         taps = declared_taps(network)
         if not self.find_stages or any(tap.startswith("stage") for tap in taps):
             return
-        device = next((one.device for one in network.parameters()), torch.device("cpu"))
-        found = default_stages(network, mapped(lambda x: x.to(device), self.facts.one_step))
+        found = find_stages(network, self._example(network), self._steps(name))
         inner, prefix = network, ""
         if isinstance(network, Normalized):
             inner, prefix = network.network, "network."
         own = {tap: path.removeprefix(prefix) for tap, path in found.items()}
         inner.taps = dict(getattr(inner, "taps", {})) | own  # type: ignore[assignment]
-        shown = ", ".join(f"{tap} = {path}" for tap, path in own.items()) or "none"
+        if not own:
+            self.say(f"{name} makes no maps of features, so it has no stages to compare")
+            return
+        shown = ", ".join(f"{tap} = {path}" for tap, path in own.items())
+        others = remedy(f"networks.{name}.taps", f"{name}_taps=")
         self.say(
             f"{name} declares no stages; taken are the last activations before each drop of "
-            f"resolution: {shown} (choose others with networks.{name}.taps)"
+            f"resolution: {shown} (choose others with {others})"
         )
 
 
@@ -209,5 +238,5 @@ def find_weights(text: str, data_dir: str | Path | None = None) -> Path:
     places = " and ".join(str(path.absolute()) for path in dict.fromkeys(tried))
     raise SpikedistillError(
         f"there are no weights {text}; looked for at {places}. Give the path of a file or of a run "
-        "folder, or say where the data lie with --data-dir"
+        f"folder, or say where the data lie with {remedy('--data-dir', 'data_dir=')}"
     )

@@ -119,6 +119,8 @@ def spiking_twin(
         twin.set_submodule(path, Balanced(new, heights[path]) if path in heights else new)
     if weights == "fresh":
         _reset(twin)
+    if not any(parameter.requires_grad for parameter in twin.parameters()):
+        twin.requires_grad_(True)  # a teacher is often frozen as a whole, and its twin is to learn
     twin.real_valued, twin.untraced = found.real_valued, found.untraced  # type: ignore[assignment]
     _say(network, found)
     return twin

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from jaxtyping import Shaped
 from torch import Tensor, fx, nn
 
 from spikedistill.core import tree
+from spikedistill.core.answers import answer_of
 from spikedistill.core.clock import Temporal, check_steps, steps
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.tree import Inputs
@@ -67,7 +68,8 @@ def run_folded(
     """Run a network over time: fold time into the batch, tell the neurons T, unfold the outputs.
 
     Args:
-        network: takes `[N, ...]`, or several such by keyword; returns `[N, ...]`, or a mapping.
+        network: takes `[N, ...]`, or several such by keyword; returns `[N, ...]`, or something of
+            which that is clear (`core.answers`), or a mapping of several.
         inputs: `[S, B, ...]`, one step for all (`S = 1`) or one per time step (`S = T`).
         timesteps: T.
         first: the neurons that repeat their one step of current where the inputs have one step
@@ -78,7 +80,8 @@ def run_folded(
 
     Raises:
         SpikedistillError: if the inputs have neither one step nor T, a layer cannot be run for T
-            steps, or the network returns anything but tensors of T * B rows.
+            steps, the network returns anything but tensors of T * B rows, or several of which
+            none is clearly the answer.
     """
     check_steps(network, timesteps)
     leaves = tree.leaves(inputs)
@@ -92,12 +95,8 @@ def run_folded(
     wanted = 1 if first else timesteps
     folded = tree.mapped(lambda leaf: _fold(_expanded(leaf, wanted)), inputs)
     with steps(network, timesteps, first):
-        outputs = tree.call(network, folded)
-    if not isinstance(outputs, Tensor | Mapping):
-        raise SpikedistillError(
-            f"{type(network).__name__} returns a {type(outputs).__name__}; expected is a tensor "
-            "with one row for each input, or a mapping of tensors"
-        )
+        returned = tree.call(network, folded)
+    outputs, _ = answer_of(returned, type(network).__name__)
     return tree.mapped(lambda value: _unfold(value, timesteps, size, network), outputs)
 
 

@@ -6,12 +6,15 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from spikedistill.core.errors import SpikedistillError
 
 Inputs = Tensor | Mapping[str, Tensor]
 """What a network takes: a tensor by position, or a mapping of tensors by keyword."""
+CONTIGUOUS = "needs_contiguous"
+"""Name of the attribute by which a network says that it takes no channels_last memory."""
 
 
 def leaves(inputs: Inputs) -> list[Tensor]:
@@ -40,9 +43,13 @@ def mapped(function: Callable[[Tensor], Tensor], inputs: Inputs) -> Inputs:
 def call(network: nn.Module, inputs: Inputs) -> Any:
     """What a network returns: a tensor is handed over by position, a mapping by keyword.
 
+    A network that does not take images in channels_last memory (`core.layout`) gets them otherwise.
+
     Raises:
         SpikedistillError: if it does not take inputs of these names.
     """
+    if getattr(network, CONTIGUOUS, False):
+        inputs = mapped(lambda value: value.clone(memory_format=torch.contiguous_format), inputs)
     if not isinstance(inputs, Mapping):
         return network(inputs)
     try:

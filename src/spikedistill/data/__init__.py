@@ -5,6 +5,7 @@ from __future__ import annotations
 from spikedistill.data._augment import Augment as Augment
 from spikedistill.data._augment import augmentation as augmentation
 from spikedistill.data._collate import Collate as Collate
+from spikedistill.data._collate import SampleFault as SampleFault
 from spikedistill.data._collate import collate_images as collate_images
 from spikedistill.data._collate import collate_sequences as collate_sequences
 from spikedistill.data._collate import collate_tensors as collate_tensors
@@ -14,6 +15,7 @@ from spikedistill.data._dataset import Split as Split
 from spikedistill.data._dataset import length as length
 from spikedistill.data._dataset import pick as pick
 from spikedistill.data._dataset import spread as spread
+from spikedistill.data._dataset import starts_at as starts_at
 from spikedistill.data._encoders import Encoder as Encoder
 from spikedistill.data._encoders import direct as direct
 from spikedistill.data._encoders import encoder as encoder
@@ -27,6 +29,8 @@ from spikedistill.data._known import known as known
 from spikedistill.data._known import sizes as sizes
 from spikedistill.data._label_noise import check_label_noise as check_label_noise
 from spikedistill.data._loader import Loader as Loader
+from spikedistill.data._loader import name_of as name_of
 from spikedistill.data._random import seeded as seeded
 from spikedistill.data._registry import DATA as DATA
 from spikedistill.data._registry import data_set as data_set
+from spikedistill.data._registry import handed_over as handed_over

@@ -15,6 +15,20 @@ from spikedistill.core.trace import Batch
 from spikedistill.core.tree import first, leaves, mapped
 from spikedistill.data._images import as_image
 
+
+class SampleFault(SpikedistillError):
+    """One sample of a batch is not as it should be: the message begins after its name.
+
+    Args:
+        position: its place in the batch.
+        text: what is wrong with it.
+    """
+
+    def __init__(self, position: int, text: str) -> None:
+        super().__init__(text)
+        self.position = position
+
+
 Collate = Callable[[Sequence[Any]], Batch]
 """Samples, usually (inputs, target), to a batch."""
 MASK = "mask"
@@ -27,7 +41,9 @@ def collate_images(samples: Sequence[Any]) -> Batch:
     Raises:
         SpikedistillError: if their shapes differ.
     """
-    return _batch([(as_image(image), target) for image, target, *_ in samples], _stacked)
+    images = [_image(place, image) for place, (image, *_) in enumerate(samples)]
+    targets = [_alone(target) for _, target, *_ in samples]
+    return _batch(list(zip(images, targets, strict=True)), _stacked)
 
 
 def collate_tensors(samples: Sequence[Any]) -> Batch:
@@ -36,7 +52,7 @@ def collate_tensors(samples: Sequence[Any]) -> Batch:
     Raises:
         SpikedistillError: if shapes or keys differ.
     """
-    return _batch([(_tensors(inputs), target) for inputs, target, *_ in samples], _stacked)
+    return _batch([(_tensors(inputs), _alone(target)) for inputs, target, *_ in samples], _stacked)
 
 
 def collate_sequences(samples: Sequence[Any]) -> Batch:
@@ -92,6 +108,21 @@ def check_batch(batch: Batch) -> Batch:
             f"samples and L one of {sorted(lengths)}, true where a position counts"
         )
     return batch
+
+
+def _image(place: int, value: Any) -> Tensor:
+    try:
+        return as_image(value)
+    except SpikedistillError as error:
+        raise SampleFault(place, str(error)) from error
+
+
+def _alone(target: Any) -> Any:
+    """A class that came as a list of one, `[1]`, as the number that it is."""
+    if isinstance(target, Tensor | np.ndarray) and tuple(target.shape) == (1,):
+        made = torch.as_tensor(target)
+        return target if made.is_floating_point() else made.reshape(())
+    return target
 
 
 def _batch(
@@ -164,11 +195,14 @@ def _whole(value: Tensor) -> Tensor:
 
 
 def _stacked(values: Sequence[Tensor], what: str) -> Tensor:
-    shapes = {tuple(value.shape) for value in values}
-    if len(shapes) > 1:
+    shapes = [tuple(value.shape) for value in values]
+    other = next((place for place, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if other is not None:
         said = "images" if what == "inputs" and values[0].ndim >= 3 else what
-        raise SpikedistillError(
-            f"{said} of one batch have different shapes, {' and '.join(map(str, sorted(shapes)))}: "
-            f"bring them to one size in the data set"
+        both = " and ".join(map(str, sorted({shapes[0], shapes[other]})))
+        raise SampleFault(
+            other,
+            f"{said} of one batch have different shapes, {both}: bring them to one size in the "
+            "data set",
         )
     return torch.stack(list(values))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset, Subset, TensorDataset
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
@@ -52,6 +52,8 @@ class Source:
     notes: tuple[str, ...] = ()
     task: str = "image_classification"
     collate: Collate | None = None
+    counted: bool = False
+    """Whether nothing names the classes, and there are as many as the labels need."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class DataSet:
     """The task that it is for: one of `tasks/`, or `file:TASK` of a user's own."""
     collate: Collate | None = None
     """Samples to a batch; None: as the task does it."""
+    counted: bool = False
+    """Whether nothing names the classes, and there are as many as the labels need."""
 
     @property
     def how(self) -> Collate:
@@ -101,21 +105,34 @@ class DataSet:
 def labels_of(samples: Samples) -> Tensor | None:
     """The class of every sample, `[N]`, if it can be had without loading the images; else None.
 
-    Torch data sets by custom have them as `targets` or `labels`.
+    Torch data sets by custom have them as `targets` or `labels`, a `TensorDataset` as its second
+    tensor.
     """
     if isinstance(samples, Split):
         return samples.labels
     if isinstance(samples, Subset):
         inner = labels_of(samples.dataset)
         return None if inner is None else inner[torch.as_tensor(samples.indices, dtype=torch.long)]
-    for name in ("targets", "labels"):
+    named = [getattr(samples, name, None) for name in ("targets", "labels")]
+    if isinstance(samples, TensorDataset) and len(samples.tensors) > 1:
+        named.append(samples.tensors[1])
+    for given in named:
         try:
-            found = torch.as_tensor(getattr(samples, name, None))
+            found = torch.as_tensor(given)
         except (TypeError, ValueError, RuntimeError):
             continue
+        if found.ndim == 2 and found.shape[1] == 1:
+            found = found.squeeze(1)
         if found.ndim == 1 and len(found) == length(samples) and not found.is_floating_point():
             return found.long()
     return None
+
+
+def starts_at(data: DataSet) -> int | None:
+    """The lowest label of all splits; None where labels cannot be had without loading samples."""
+    found = [labels_of(one) for one in (data.train, data.valid, data.test)]
+    known = [int(one.min()) for one in found if one is not None and len(one)]
+    return min(known, default=None)
 
 
 def length(samples: Samples) -> int:

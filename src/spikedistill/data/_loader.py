@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.memory import available
 from spikedistill.core.trace import Batch
 from spikedistill.core.tree import mapped
-from spikedistill.data._collate import Collate, check_batch, collate_images
+from spikedistill.data._collate import Collate, SampleFault, check_batch, collate_images
 from spikedistill.data._dataset import Samples, Split, length
 from spikedistill.data._random import seeded
 
@@ -178,7 +178,7 @@ class Loader:
     def _load(self, indices: list[Tensor], epoch: int) -> Iterator[Batch]:
         # Without a generator a DataLoader draws a seed for its workers from the global state.
         batches = DataLoader(
-            self.split,  # type: ignore[arg-type]
+            _Numbered(self.split),  # type: ignore[arg-type]
             batch_sampler=[index.tolist() for index in indices],
             num_workers=self.workers,
             collate_fn=functools.partial(_collated, self.collate),
@@ -202,5 +202,33 @@ def _channels_last(value: Tensor) -> Tensor:
     return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
 
 
-def _collated(collate: Collate, samples: Sequence[Any]) -> Batch:
-    return check_batch(collate(samples))
+class _Numbered(Dataset[tuple[str, Any]]):
+    """A data set whose samples come with the name by which a message calls them."""
+
+    def __init__(self, split: Dataset[Any]) -> None:
+        self.split = split
+
+    def __getitem__(self, index: int) -> tuple[str, Any]:
+        name = name_of(self.split, index)
+        try:
+            return name, self.split[index]
+        except SpikedistillError:
+            raise
+        except Exception as error:  # a data set of a stranger's raises whatever it stumbles over
+            raise SpikedistillError(
+                f"{name} cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
+
+
+def name_of(split: Samples, index: int) -> str:
+    """How a message calls a sample: by its number in the user's own data set."""
+    while isinstance(split, Subset):
+        split, index = split.dataset, int(split.indices[index])
+    return f"sample {index} of {type(split).__name__}"
+
+
+def _collated(collate: Collate, numbered: Sequence[tuple[str, Any]]) -> Batch:
+    try:
+        return check_batch(collate([sample for _, sample in numbered]))
+    except SampleFault as fault:
+        raise SpikedistillError(f"{numbered[fault.position][0]}: {fault}") from fault

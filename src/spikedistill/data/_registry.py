@@ -13,7 +13,7 @@ from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.data._dataset import DataSet, Samples, Source, carve, labels_of, length
 from spikedistill.data._files import data_root
 from spikedistill.data._label_noise import check_label_noise, noisy
-from spikedistill.data._own import own_data
+from spikedistill.data._own import as_source, own_data
 
 DATA = Catalogue(
     __package__ or "",
@@ -84,6 +84,24 @@ def data_set(
     return noisy(ready, label_noise, seed)
 
 
+def handed_over(name: str, made: Any, seed: int = 0, valid: int | float | None = None) -> DataSet:
+    """Data that came from Python, with their training, validation and test splits.
+
+    Args:
+        name: how messages call them.
+        made: see `data._own.as_source`.
+        seed: fixes which training samples are held out.
+        valid: see `data_set`.
+
+    Raises:
+        SpikedistillError: if a sample is not what its task needs.
+    """
+    source = as_source(name, made, seed)
+    ready = source if isinstance(source, DataSet) else _divided(source, seed, valid)
+    _check_labels(ready)
+    return ready
+
+
 def _load(name: str, root: Path, options: Mapping[str, Any]) -> Source:
     load = DATA.find(name)
     parameters = list(inspect.signature(load).parameters)[1:]
@@ -136,6 +154,7 @@ def _divided(source: Source, seed: int, valid: int | float | None) -> DataSet:
         source.notes,
         source.task,
         source.collate,
+        source.counted,
     )
 
 
@@ -164,7 +183,11 @@ def _check_labels(data: DataSet) -> None:
         if not data.classes:
             continue
         if low < 0 or high >= len(data.classes):
+            wrong = int(((labels < 0) | (labels >= len(data.classes))).nonzero()[0])
+            shift = low if low < 0 or (low == 1 and high == len(data.classes)) else 0
+            remedy = f"; {'add' if shift < 0 else 'subtract'} {abs(shift)}" if shift else ""
             raise SpikedistillError(
-                f"{data.name}: labels of {name} run from {low} to {high}, but there are "
-                f"{len(data.classes)} classes (0 to {len(data.classes) - 1})"
+                f"{data.name}: labels of {name} run from {low} to {high} (the first wrong one, "
+                f"{int(labels[wrong])}, is of its sample {wrong}), and there are "
+                f"{len(data.classes)} classes, numbered from 0 to {len(data.classes) - 1}{remedy}"
             )

@@ -14,6 +14,7 @@ from spikedistill.data import DataSet, known
 from spikedistill.planning.devices import DEVICES
 from spikedistill.planning.plan import plan
 from spikedistill.recipes.schema import Recipe
+from spikedistill.recipes.weights_entry import file_and_key
 from spikedistill.training.progress import Silent
 
 DEVICE = "h200"
@@ -58,7 +59,7 @@ def _there(recipe: Recipe, data_dir: Path | str | None) -> tuple[DataSet | None,
     for entry in recipe.networks.values():
         if entry.weights is not None:
             try:
-                find_weights(entry.weights, data_dir)
+                find_weights(file_and_key(entry.weights)[0], data_dir)
             except SpikedistillError as error:
                 missing.append(str(error))
     return data, missing

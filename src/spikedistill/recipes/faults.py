@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.speech import remedy
 
 Path = tuple[str | int, ...]
 
@@ -34,7 +35,8 @@ class RecipeError(SpikedistillError):
         self.faults = tuple(dict.fromkeys(faults))
         count = "a fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         lines = "".join(f"\n  {fault}" for fault in self.faults)
-        super().__init__(f"the recipe {name} has {count}:{lines}")
+        what = remedy(f"the recipe {name} has", "the arguments of this call have")
+        super().__init__(f"{what} {count}:{lines}")
 
 
 def shown(path: Path) -> str:
@@ -43,11 +45,27 @@ def shown(path: Path) -> str:
     Example:
         >>> shown(("phases", 1, "losses", 2, "sastc", "weight"))
         'phases[1].losses[2].sastc.weight'
+
+    Where Python is spoken, it is shown as an argument of `spikedistill.distill`.
     """
+    path = path if remedy("recipe", "python") == "recipe" else _argument(path)
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
+
+
+def _argument(path: Path) -> Path:
+    """The argument of a call that became this place in a recipe."""
+    match path:
+        case ("training" | "networks", first, *rest):
+            return (str(first), *rest)
+        case ("phases", _, "losses", _, *rest):
+            return ("losses", *rest)
+        case ("phases", _, "roles", _, *rest) if rest:
+            return tuple(rest)
+        case _:
+            return path
 
 
 def throw(faults: Iterable[Fault]) -> NoReturn:

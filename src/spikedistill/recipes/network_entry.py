@@ -17,6 +17,7 @@ from spikedistill.recipes import parts
 from spikedistill.recipes.block_reader import NUMBERS, TEXT, TEXTS, BlockReader, given_only
 from spikedistill.recipes.faults import Fault, say, throw
 from spikedistill.recipes.options import Choice, checked, parameters, split_choice
+from spikedistill.recipes.weights_entry import WeightsEntry, take_weights
 
 Normalisation = tuple[float, ...] | None
 
@@ -77,10 +78,12 @@ class NetworkEntry:
         ),
     ] = ()
     weights: Annotated[
-        str | None,
+        str | WeightsEntry | None,
         Field(
-            description="of a model or a call: a safetensors or npz file, a torch file that holds "
-            "tensors only, or a run folder; below the working folder or the data folder"
+            description="of a model or a call: a safetensors, npz or torch file (nothing in it is "
+            "run), or a run folder; below the working folder or the data folder. Of several sets "
+            "in one file the one that fits is taken; `{file: epoch90.pth, key: model_ema}` "
+            "chooses"
         ),
     ] = None
     mean: Annotated[
@@ -114,6 +117,7 @@ class NetworkEntry:
 
     def plain(self) -> dict[str, Any]:
         """As a recipe writes it."""
+        weights = self.weights
         own = {
             "model": self.model,
             "call": self.call,
@@ -123,7 +127,7 @@ class NetworkEntry:
             "activation": self.activation and self.activation.plain(),
             "norm": self.norm and self.norm.plain(),
             "modules": [one.plain() for one in self.modules] or None,
-            "weights": self.weights,
+            "weights": weights.plain() if isinstance(weights, WeightsEntry) else weights,
             "mean": self.mean and list(self.mean),
             "std": self.std and list(self.std),
             "taps": self.taps,
@@ -205,7 +209,7 @@ def _read_conversion(block: BlockReader) -> dict[str, Any]:
 
 
 def _read_own(block: BlockReader) -> dict[str, Any]:
-    found = {"weights": block.take("weights", TEXT)} | _read_normalisation(block)
+    found = {"weights": take_weights(block)} | _read_normalisation(block)
     return found | {"taps": block.take("taps", TEXTS)}
 
 
@@ -213,7 +217,7 @@ def _read_model(block: BlockReader, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "activation": block.take_choice("activation", parts.activation, parts.RELU),
         "norm": block.take_choice("norm", LAYERS.find, None),
-        "weights": block.take("weights", TEXT),
+        "weights": take_weights(block),
         **_read_normalisation(block),
     }
     modules = block.rest.pop("modules", None)

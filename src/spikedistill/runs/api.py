@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,17 +11,34 @@ from typing import Any, Literal
 
 from torch import nn
 
+from spikedistill.build.facts import Facts
+from spikedistill.build.meet import check_neurons, meet
 from spikedistill.build.saved import rebuild
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
 from spikedistill.core.row import Row
-from spikedistill.data import DataSet, Samples, data_set
+from spikedistill.core.speech import speaking_python
+from spikedistill.core.tree import mapped
+from spikedistill.data import DataSet, Samples, handed_over
 from spikedistill.recipes.schema import Recipe, parse
 from spikedistill.runs.start import start
-from spikedistill.taps import check_taps
+from spikedistill.taps import check_taps, default_stages
 from spikedistill.training.progress import Live, Silent
+
+log = logging.getLogger("spikedistill")
+WARNING = "warning: "
 
 Source = nn.Module | Mapping[str, Any] | str
 """A network, or what a recipe would say of it: `{"model": "resnet19", "activation": "lif"}`."""
+
+
+class _Quiet(Silent):
+    """Shows no progress, and warns as libraries do."""
+
+    def say(self, text: str) -> None:
+        """Log a warning; pass over all else."""
+        if text.startswith(WARNING):
+            log.warning(text.removeprefix(WARNING))
 
 
 @dataclass(frozen=True)
@@ -36,6 +54,12 @@ class Result:
     for a classification."""
     rows: list[Row]
     """One row for each network, as in `result.json`; the student's is the last."""
+
+    def __repr__(self) -> str:
+        """The score and where the rest lies; `result.network` prints the network."""
+        row = self.rows[-1]
+        score = f"{row.metric} {self.score:.2f} {row.unit}".strip()
+        return f"Result({score} after T = {row.timesteps} steps, run={str(self.run)!r})"
 
     @property
     def accuracy(self) -> float:
@@ -75,8 +99,9 @@ def distill(
         test: what the result is measured on; default another tenth of `train`.
         timesteps: T of the student.
         epochs: how often all of `train` is seen.
-        losses: method -> its options, `weight` among them; default cross-entropy, logit KD and
-            SASTC with the weights of its paper (1, 1 and 100).
+        losses: method -> its options, `weight` among them; default cross-entropy, logit KD and,
+            where both networks make maps of features, SASTC, with the weights of its paper (1, 1
+            and 100).
         out: the run folder.
         seed: of initial weights, splits, data order and augmentation.
         teacher_taps: tap name -> module path, as `{"stage1": "layer1"}`; without it, and where the
@@ -87,38 +112,40 @@ def distill(
             teacher sees the mean frame and the student, run for the same T, every frame.
         exist: what to do with a run that is in `out`: go on with it where it is unfinished and
             has the same settings ("resume"), or throw it away ("replace").
-        quiet: show nothing.
+        quiet: show no progress; warnings go to the logger `spikedistill`.
         training: any further setting of `training.settings.Settings` (`lr=0.05`, ...).
 
     Raises:
         SpikedistillError: for anything that can be put right; the message says how.
     """
-    sources = {"teacher": teacher, "student": student}
-    ready, data = _data(train, valid, test, seed)
-    recipe = parse(
-        {
-            "name": Path(out).name or "distilled",
-            "seed": seed,
-            "data": data,
-            "augment": dict(augment or {}),
-            "encoder": encoder,
-            "networks": {name: _entry(source) for name, source in sources.items()},
-            "training": {"epochs": epochs, **training},
-            "phases": [{"roles": _roles(timesteps), "losses": _losses(losses)}],
-        },
-        "of this call",
-    )
-    networks = {
-        name: _tapped(source, taps)
-        for name, source, taps in (
-            ("teacher", teacher, teacher_taps),
-            ("student", student, student_taps),
+    with speaking_python():
+        sources = {"teacher": teacher, "student": student}
+        taps = {"teacher": teacher_taps, "student": student_taps}
+        networks = {
+            name: _tapped(name, source, taps[name])
+            for name, source in sources.items()
+            if isinstance(source, nn.Module)
+        }
+        if "student" in networks:
+            check_neurons("student", networks["student"])
+        ready, data = _data(train, valid, test, seed)
+        chosen = _losses(losses, networks, ready)
+        recipe = parse(
+            {
+                "name": Path(out).name or "distilled",
+                "seed": seed,
+                "data": data,
+                "augment": dict(augment or {}),
+                "encoder": encoder,
+                "networks": {name: _entry(source) for name, source in sources.items()},
+                "training": {"epochs": epochs, **training},
+                "phases": [{"roles": _roles(timesteps), "losses": chosen}],
+            },
+            "of this call",
         )
-        if isinstance(source, nn.Module)
-    }
-    with Silent() if quiet else Live() as progress:
-        result = start(recipe, out, None, exist, progress, networks, ready)
-    saved = rebuild(out, copy.deepcopy(_root(recipe, networks)))
+        with _Quiet() if quiet else Live() as progress:
+            result = start(recipe, out, None, exist, progress, networks, ready)
+        saved = rebuild(out, copy.deepcopy(_root(recipe, networks)))
     rows = [Row.from_plain(row) for row in result["rows"]]
     score = float("nan") if rows[-1].score is None else rows[-1].score
     return Result(Path(out), OverTime(saved.network, timesteps).eval(), score, rows)
@@ -131,12 +158,33 @@ def _roles(timesteps: int) -> dict[str, Any]:
     }
 
 
-def _losses(losses: Mapping[str, Mapping[str, Any]] | Sequence[Any] | None) -> list[Any]:
+def _losses(
+    losses: Mapping[str, Mapping[str, Any]] | Sequence[Any] | None,
+    networks: Mapping[str, nn.Module],
+    data: DataSet | None,
+) -> list[Any]:
+    """The losses as a recipe lists them; by default those that fit the networks."""
     if losses is None:
-        losses = {"cross_entropy": {}, "logit_kd": {}, "sastc": {"weight": 100.0}}
+        losses = {"cross_entropy": {}, "logit_kd": {}}
+        if data is None or all(_has_maps(one, data) for one in networks.values()):
+            losses["sastc"] = {"weight": 100.0}
     if isinstance(losses, Mapping):
         return [{name: dict(options)} for name, options in losses.items()]
     return list(losses)
+
+
+def _has_maps(network: nn.Module, data: DataSet) -> bool:
+    """Whether a network makes maps of features that can be compared; else the run says why not."""
+    if any(name.startswith("stage") for name in getattr(network, "taps", {})):
+        return True
+    example = Facts.of(data).one_step
+    few = mapped(lambda value: value[:2], example)
+    network = copy.deepcopy(network)
+    try:
+        meet("", network, few, trained=False)
+    except SpikedistillError:  # it does not take these data, which the run will tell
+        return True
+    return bool(default_stages(network, few))
 
 
 def _root(recipe: Recipe, networks: Mapping[str, nn.Module]) -> nn.Module | None:
@@ -161,22 +209,21 @@ def _data(
         return None, train
     if isinstance(train, DataSet):
         return train, {"given": train.name}
-    made = data_set(
-        {"call": f"{__name__}:_handed_over", "train": train, "valid": valid, "test": test},
-        seed=seed,
-    )
+    parts = {"train": train, "valid": valid, "test": test}
     name = type(train).__qualname__
-    return replace(made, name=name), {"given": name}
+    ready = handed_over(name, {key: one for key, one in parts.items() if one is not None}, seed)
+    return replace(ready, name=name), {"given": name}
 
 
-def _handed_over(**parts: Any) -> dict[str, Any]:
-    """The factory of data that came from Python."""
-    return {name: part for name, part in parts.items() if part is not None}
-
-
-def _tapped(network: nn.Module, taps: Mapping[str, str] | None) -> nn.Module:
+def _tapped(name: str, network: nn.Module, taps: Mapping[str, str] | None) -> nn.Module:
     """A copy that declares the taps: the user's network stays as it is."""
-    network = copy.deepcopy(network)
+    try:
+        network = copy.deepcopy(network)
+    except RuntimeError as error:
+        raise SpikedistillError(
+            f"the {name} ({type(network).__name__}) cannot be copied: {error}; detach the tensors "
+            "that it keeps beside its parameters"
+        ) from error
     if taps is not None:
         check_taps(network, taps)
         network.taps = {**getattr(network, "taps", {}), **taps}  # type: ignore[assignment]

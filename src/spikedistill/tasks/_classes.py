@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
+from spikedistill.data import SampleFault
 
 
 def check_classes(batch: Batch, classes: int | None) -> None:
@@ -33,6 +34,22 @@ def check_classes(batch: Batch, classes: int | None) -> None:
             "a classification needs to know its classes, and the data do not tell them; give "
             "`classes`, their names or their number"
         )
+    if not targets.is_floating_point():
+        _check_range(targets, classes)
+
+
+def _check_range(targets: Tensor, classes: int) -> None:
+    """Refuse classes that do not exist; the message is of the first sample that has one."""
+    wrong = (targets < 0) | (targets >= classes)
+    if not bool(wrong.any()):
+        return
+    place = int(wrong.reshape(len(wrong), -1).any(1).nonzero()[0])
+    label = int(targets[wrong][0])
+    raise SampleFault(
+        place,
+        f"the label {label} is none of the {classes} classes, which are numbered from 0 to "
+        f"{classes - 1}; number them so, or say how many there are with `classes`",
+    )
 
 
 def check_answers(outputs: Sequence[int], batch: Batch, classes: int | None) -> None:

@@ -28,7 +28,7 @@ def own_network(
 
     Args:
         call: what makes the network; a module of the current directory will do.
-        weights: a safetensors or npz file, a torch file that holds tensors only, or a run folder.
+        weights: a safetensors, npz or torch file, or a run folder; see `read_weights`.
         mean: of the pixels in [0, 1], per channel; with `std` it becomes part of the network.
             None where the network takes pixels in [0, 1].
         std: standard deviations of the pixels in [0, 1], per channel.

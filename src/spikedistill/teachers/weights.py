@@ -2,198 +2,175 @@
 
 from __future__ import annotations
 
-import pickle
-import re
-import zipfile
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
-import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.normalized import Normalized
+from spikedistill.teachers.states import Group, State, at_key, bare, different, groups, rank
+from spikedistill.teachers.weight_file import open_states, some
 
-Kind = Literal["safetensors", "npz", "torch"]
-_INSIDE = ("state_dict", "model_state_dict", "model", "net", "network")
-"""Under which of these names training scripts keep the weights in a checkpoint."""
+Say = Callable[[str], object]
+Place = TypeVar("Place", bound=State)
+
+_log = logging.getLogger("spikedistill")
 
 
-def load_weights(network: nn.Module, path: str | Path) -> None:
+def load_weights(
+    network: nn.Module, path: str | Path, key: str | None = None, say: Say | None = None
+) -> None:
     """Load the weights of a file into a network, all of them or none.
 
-    What wrappers put before every name (`module.`, `_orig_mod.`, `model.`) is taken off. Counters
-    of batches that norms keep may be missing.
+    A checkpoint is searched for the set of weights that fits, by names and shapes. What wrappers
+    put before every name (`module.`, `_orig_mod.`, `model.`) is taken off, and entries that lie
+    beside the network's are left out. Counters of batches that norms keep may be missing.
 
     Args:
-        network: any network; on an error it is left as it was.
+        network: any network; on an error it is left as it was. One that carries the normalisation
+            of its input (`Normalized`) also takes the file of the network inside.
         path: see `read_weights`.
+        key: which of several sets of weights is meant, as `model_ema` or `state_dict.student`;
+            None: the one that fits. Where several do, the one at the customary place
+            (`state_dict`, `model`, ...) is taken, and it is said.
+        say: gets the sentences that a user should read; None: they are logged as warnings.
 
     Raises:
-        SpikedistillError: if the file cannot be read or does not fit the network; the message
-            counts what is missing, unexpected or of another shape, and names the first of each.
+        SpikedistillError: if the file cannot be read, nothing in it fits the network, or several
+            sets do and none of them is at a customary place. Of the set that comes closest the
+            message counts what is missing, unexpected or of another shape, and names the first.
+
+    Example:
+        >>> load_weights(net, "epoch90.pth", key="model_ema")  # doctest: +SKIP
     """
-    given = _unwrapped(read_weights(path), network)
-    wanted = network.state_dict()
-    missing = [k for k in wanted if k not in given and not k.endswith("num_batches_tracked")]
-    unexpected = [key for key in given if key not in wanted]
-    other = [k for k in given if k in wanted and given[k].shape != wanted[k].shape]
-    faults = [
-        f"{len(missing)} of its {len(wanted)} entries are missing ({_some(missing)})",
-        f"{len(unexpected)} entries of the file are not in the network ({_some(unexpected)})",
-        f"{len(other)} have another shape ("
-        + _some([f"{k} is {_shape(given[k])} and should be {_shape(wanted[k])}" for k in other])
-        + ")",
-    ]
-    counts = (missing, unexpected, other)
-    faults = [fault for fault, names in zip(faults, counts, strict=True) if names]
-    if faults:
-        raise SpikedistillError(
-            f"{path} does not fit {type(network).__name__}: {'; '.join(faults)}; is it a file of "
-            "this architecture, depth and number of classes?"
-        )
-    network.load_state_dict(given, strict=False)
+    path, key = _file(path), key and bare(key)
+    states = open_states(path)
+    found = {network: groups(states, network)}
+    if isinstance(network, Normalized):
+        found[network.network] = groups(states, network.network)
+    there = _at(path, [one for several in found.values() for one in several], key)
+    for target, several in found.items():
+        fitting = different([one for one in there if one.fits and one in several])
+        if fitting:
+            chosen, sentence = _choose(path, fitting, target, key)
+            target.load_state_dict(chosen.tensors, strict=False)
+            if sentence is not None:
+                (say or _log.warning)(sentence)
+            return
+    closest = min(there, key=lambda one: (one.distance, rank(one.label)))
+    raise _misfit(path, closest, *(one for one in found if closest in found[one]))
 
 
-def read_weights(path: str | Path) -> dict[str, Tensor]:
+def read_weights(path: str | Path, key: str | None = None) -> dict[str, Tensor]:
     """Name -> tensor, from a safetensors, npz or torch file, or from a run folder.
 
-    What a file is, is decided by its content. A torch file is read with `weights_only=True`, and
-    may keep the weights under `state_dict` or `model`.
+    What a file is, is decided by its content. A torch file is read with `weights_only=True`:
+    nothing in it is run, and objects beside the weights are left out. It may keep the weights
+    under `state_dict`, `model` or any other name.
+
+    Args:
+        path: the file or run folder.
+        key: where in a file of several sets the weights are, as `model_ema`; None: at the
+            customary place.
 
     Raises:
         SpikedistillError: if the file is missing, damaged, of another kind, a torch pickle that
-            calls itself .safetensors, or holds more than tensors.
+            calls itself .safetensors, holds objects and no weights, asks to call something by its
+            name, or holds several sets of weights and none at a customary place.
     """
+    path, key = _file(path), key and bare(key)
+    states = _at(path, open_states(path), key)
+    if len(states) > 1 and _strange(states[0], key):
+        labels = [one.label for one in states]
+        raise _unclear(path, f"{len(labels)} sets of weights", labels)
+    return states[0].tensors
+
+
+def _file(path: str | Path) -> Path:
     path = Path(path)
     if path.is_dir():
         path = path / "model.safetensors"
     if not path.exists():
         raise SpikedistillError(f"there is no weight file {path} (looked for at {path.absolute()})")
-    kind = _kind(path)
-    if kind == "torch" and path.suffix == ".safetensors":
-        raise SpikedistillError(
-            f"{path} is called .safetensors and holds a torch pickle, which may run code when "
-            "it is read carelessly; if you trust where it comes from, rename it to .pt "
-            "(only its tensors will be read), or save it with safetensors.torch.save_file"
-        )
-    readers = {"safetensors": _read_safetensors, "npz": _read_npz, "torch": _read_torch}
-    return readers[kind](path)
+    return path
 
 
-def _kind(path: Path) -> Kind:
-    """What a file is, by its first bytes."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(64)
-    if head.startswith(b"PK\x03\x04"):
-        return _kind_of_zip(path)
-    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return "torch"
-    if head.startswith(b"version https://git-lfs"):
+def _at(path: Path, places: list[Place], key: str | None) -> list[Place]:
+    """Those at a key or below it."""
+    if key is None:
+        return places
+    there = at_key((one.label for one in places), key)
+    if not there:
+        fit = [one.label for one in places if isinstance(one, Group) and one.fits]
+        labels = fit or [one.label for one in places]
         raise SpikedistillError(
-            f"{path} is a Git LFS pointer and not the weights themselves; run 'git lfs pull' where "
-            "it comes from"
+            f"{path} has no weights at the key {key!r}; it has them at {_listed(labels)}"
         )
-    header = int.from_bytes(head[:8], "little")
-    if len(head) > 8 and head[8:9] == b"{" and header <= size - 8:
-        return "safetensors"
-    if path.suffix == ".safetensors":
-        raise SpikedistillError(
-            f"{path} is damaged: its header claims {header:,} bytes and the file has {size:,}; "
-            "fetch it again"
+    return [one for one in places if one.label in there]
+
+
+def _strange(one: State, key: str | None) -> bool:
+    """Whether a set is neither at the key that was asked for nor at a customary place."""
+    return rank(one.label[len(key or "") :])[0] > 0
+
+
+def _choose(
+    path: Path, fitting: list[Group], network: nn.Module, key: str | None
+) -> tuple[Group, str | None]:
+    """One of the sets that fit, and what a user should know of the choice."""
+    first, *others = fitting
+    name = type(network).__name__
+    if others:
+        what = f"{len(fitting)} different sets of weights that fit {name}"
+        labels = [one.label for one in fitting]
+        if _strange(first, key):
+            raise _unclear(path, what, labels)
+        if key is None:
+            return first, (
+                f"{path} holds {what}; taken is {_listed(labels[:1])}, and not "
+                f"{_listed(labels[1:])}. {_how(path, labels[1])}"
+            )
+    if first.beside and key is None:
+        entries = "1 other entry" if len(first.beside) == 1 else f"{len(first.beside)} others"
+        return first, (
+            f"of {path} the entries below {first.label!r} are taken; {entries} "
+            f"({some(list(first.beside))}) beside them, which {name} has no place for"
         )
-    raise SpikedistillError(
-        f"{path} ({size:,} bytes) is neither a safetensors, npz nor torch file; save the weights "
-        "with safetensors.torch.save_file(network.state_dict(), FILE)"
+    return first, None
+
+
+def _unclear(path: Path, what: str, labels: list[str]) -> SpikedistillError:
+    return SpikedistillError(
+        f"{path} holds {what}, at {_listed(labels)}, and none of them is at a customary place. "
+        f"{_how(path, labels[0])}"
     )
 
 
-def _kind_of_zip(path: Path) -> Kind:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise _damaged(path, error) from error
-    if any(name.endswith("data.pkl") for name in names):
-        return "torch"
-    if names and all(name.endswith(".npy") for name in names):
-        return "npz"
-    raise SpikedistillError(
-        f"{path} is a zip archive of {_some(names)}; weights come as safetensors, npz or torch file"
+def _how(path: Path, key: str) -> str:
+    return (
+        f"Choose with weights: {{file: {path.name}, key: {key}}} in a recipe, or "
+        f"load_weights(network, {path.name!r}, key={key!r})"
     )
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise _damaged(path, error) from error
+def _misfit(path: Path, closest: Group, network: nn.Module) -> SpikedistillError:
+    missing, unexpected, other = map(list, (closest.missing, closest.unexpected, closest.other))
+    counts = {
+        f"{len(missing)} of its {closest.wanted} entries are missing ({some(missing)})": missing,
+        f"{len(unexpected)} entries of the file are not in the network "
+        f"({some(unexpected)})": unexpected,
+        f"{len(other)} have another shape ({some(other)})": other,
+    }
+    where = f" (at {closest.label!r}, which comes closest)" if closest.label else ""
+    return SpikedistillError(
+        f"{path}{where} does not fit {type(network).__name__}: "
+        f"{'; '.join(sentence for sentence, names in counts.items() if names)}; is it a file of "
+        "this architecture, depth and number of classes?"
+    )
 
 
-def _read_npz(path: Path) -> dict[str, Tensor]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    except (TypeError, ValueError) as error:
-        raise SpikedistillError(
-            f"{path} holds something other than arrays of numbers ({error}); save it with "
-            "numpy.savez and nothing but the arrays of the state dict"
-        ) from error
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise _damaged(path, error) from error
-
-
-def _read_torch(path: Path) -> dict[str, Tensor]:
-    try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        wanted = re.search(r"GLOBAL (\S+)", str(error))
-        what = f"asks for {wanted[1]}" if wanted else "cannot be read as plain tensors"
-        raise SpikedistillError(
-            f"{path} holds more than tensors (it {what}), and is not read for that could run code; "
-            "save network.state_dict() alone, best with safetensors.torch.save_file"
-        ) from error
-    except Exception as error:  # torch's reader stumbles over a cut file in many ways
-        raise _damaged(path, error) from error
-    for name in _INSIDE:
-        if isinstance(held, Mapping) and isinstance(held.get(name), Mapping):
-            held = held[name]
-            break
-    if not isinstance(held, Mapping) or not all(isinstance(v, Tensor) for v in held.values()):
-        inside = _some([str(key) for key in held]) if isinstance(held, Mapping) else ""
-        raise SpikedistillError(
-            f"{path} holds a {type(held).__name__} {f'of {inside} ' if inside else ''}and no state "
-            f"dict; save network.state_dict(), alone or under one of {', '.join(_INSIDE)}"
-        )
-    return {str(name): value for name, value in held.items()}
-
-
-def _unwrapped(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """Take off what wrappers put before every name and the network does not have."""
-    own = {name.partition(".")[0] for name in network.state_dict()}
-    bare = state
-    while True:
-        first = {key.partition(".")[0] for key in bare}
-        if first & own:
-            return bare
-        if len(first) != 1 or not all("." in key for key in bare):
-            return state
-        bare = {key.partition(".")[2]: value for key, value in bare.items()}
-
-
-def _damaged(path: Path, error: Exception) -> SpikedistillError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    size = f"{path.stat().st_size:,} bytes"
-    return SpikedistillError(f"{path} ({size}) is damaged or incomplete ({reason}); fetch it again")
-
-
-def _shape(value: Tensor) -> str:
-    return "x".join(map(str, value.shape)) or "a number"
-
-
-def _some(names: list[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+def _listed(labels: list[str]) -> str:
+    return some([repr(label) if label else "its top" for label in dict.fromkeys(labels)], most=5)

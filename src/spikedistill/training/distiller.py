@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from spikedistill.core.clock import spiking
+from spikedistill.core.dry_run import located
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.objective import Objective, Role
@@ -42,7 +43,8 @@ def describe(name: str, role: Role, inputs: Inputs, encoder: Encoder = direct) -
     tapped = Tapped(network, usable_taps(network, one, role.timesteps))
     try:
         with torch.no_grad(), evaluation(network), _last_products(network) as last:
-            outputs, values = tapped(encoded, role.timesteps)
+            with located(network, inputs):
+                outputs, values = tapped(encoded, role.timesteps)
     finally:
         tapped.close()
     answer = first(outputs)
@@ -124,8 +126,14 @@ class Distiller(nn.Module):
             any(role.trainable for name, role in roles.items() if self.place[name] == index)
             for index in range(len(networks))
         ]
+        self._was = [
+            (parameter, parameter.requires_grad)
+            for network in networks
+            for parameter in network.parameters()
+        ]
         for network, learns in zip(networks, self._learning, strict=True):
-            network.requires_grad_(learns)
+            if not learns:  # of one that learns, what its owner froze stays so
+                network.requires_grad_(False)
         self.generator: torch.Generator | None = None
         self._ways: dict[int, Recomputed | WholeModel] = {}
         """How networks that learn are run where that is not the ordinary way, by place."""
@@ -259,10 +267,12 @@ class Distiller(nn.Module):
         return torch.Generator(first(batch.inputs).device).manual_seed(0)
 
     def close(self) -> None:
-        """Stop watching the networks."""
+        """Stop watching the networks, and leave what learns in them as it was."""
         for tapped in self.tapped:
             assert isinstance(tapped, Tapped)
             tapped.close()
+        for parameter, learned in self._was:
+            parameter.requires_grad_(learned)
 
     def frozen(self) -> tuple[str, ...]:
         """Prefixes of the state of networks that do not learn."""

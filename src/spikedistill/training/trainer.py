@@ -14,9 +14,12 @@ from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
+from spikedistill.core.layout import keep_contiguous, needs_contiguous
 from spikedistill.core.memory import keep_freed_memory
+from spikedistill.core.speech import remedy
 from spikedistill.core.trace import Batch
-from spikedistill.data import Loader
+from spikedistill.core.tree import leaves
+from spikedistill.data import Loader, name_of
 from spikedistill.functional.compiled import compile_is_on, compiling
 from spikedistill.functional.recall import fired_again
 from spikedistill.metrics.accuracy import Accuracy
@@ -127,7 +130,7 @@ def _engine(train: Loader) -> Accelerator:
     if len(train) < 1:
         raise SpikedistillError(
             f"the training split has fewer samples than one batch of {train.batch_size}; "
-            "lower training.batch_size or give more data"
+            f"lower {remedy('training.batch_size', 'batch_size=')} or give more data"
         )
     engine = Accelerator(cpu=not torch.cuda.is_available())
     if train.world != engine.num_processes:
@@ -158,6 +161,9 @@ class _Training:
         self.engine = _engine(train)
         self.distiller = distiller.to(self.engine.device)
         distiller.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for role in distiller.roles.values():
+            if needs_contiguous(role.network):
+                keep_contiguous(role.network)
         if self.engine.device.type != "cpu":
             for loader in (train, valid):  # each copies what it may take of what is then free
                 if loader is not None:
@@ -256,11 +262,33 @@ class _Training:
             raise NonFiniteLoss(self._trouble(fault.what, fault.epoch, fault.step))
 
     def _trouble(self, what: str, epoch: int, step: int) -> str:
-        return (
+        happened = (
             f"{what} in epoch {epoch + 1}, step {step + 1}; training stopped and the last good "
-            f"state is kept in {self.folder.path}. Lower training.lr or the "
-            "term's weight, set training.clip, or use training.precision=fp32"
+            f"state is kept in {self.folder.path}. "
         )
+        sample = self._broken_sample(epoch, step)
+        if sample is not None:
+            return (
+                f"{happened}The inputs of {sample} hold values that are not finite (NaN or "
+                "infinite); repair it or take it out"
+            )
+        changes = remedy(
+            "training.lr or the term's weight, set training.clip, or use training.precision=fp32",
+            "lr= or the term's weight, set clip=, or use precision='fp32'",
+        )
+        return f"{happened}Lower {changes}"
+
+    def _broken_sample(self, epoch: int, step: int) -> str | None:
+        """The first sample of a step's batch that holds what is no number; None: there is none."""
+        batch = next(self.train.epoch(epoch, start=step), None)
+        if batch is None or batch.index is None:
+            return None
+        for value in leaves(batch.inputs):
+            rows = value.isfinite().flatten(1).all(1) if value.ndim > 1 else value.isfinite()
+            if not bool(rows.all()):
+                place = int((~rows).nonzero()[0])
+                return name_of(self.train.split, int(batch.index[place]))
+        return None
 
     def _interrupt(self) -> None:
         self._save()

@@ -1,0 +1,110 @@
+"""A network meets the data: what is put right, what is said, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from spikedistill.build.meet import check_neurons, meet, said_frozen
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.neurons.lif import LIF
+
+IMAGES = torch.rand(5, 3, 8, 8)
+
+
+def ann() -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 6))
+
+
+class Pair(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = ann()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.inner(x), x
+
+
+def said(network: nn.Module, timesteps: int = 1, trained: bool = True) -> list[str]:
+    sentences: list[str] = []
+    width = meet("teacher", network, IMAGES, timesteps, trained, sentences.append)
+    assert width == 6
+    return sentences
+
+
+def test_an_ordinary_network_needs_no_word() -> None:
+    assert said(ann()) == []
+    assert said(nn.Sequential(*ann()[:1], LIF(), *ann()[2:]), timesteps=3) == []
+
+
+def test_which_output_is_taken_is_said() -> None:
+    assert said(Pair()) == ["teacher: its logits are the first of 2 outputs, [N, 6]"]
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_it_is_run_in_single_precision(kind: torch.dtype) -> None:
+    network = ann().to(kind)
+    word = str(kind).removeprefix("torch.")
+    assert said(network) == [f"teacher comes in {word}; it is run in float32"]
+    assert {value.dtype for value in network.parameters()} == {torch.float32}
+
+
+def test_probabilities_are_warned_of() -> None:
+    (warning,) = said(nn.Sequential(ann(), nn.Softmax(1)))
+    assert warning.startswith("warning: the outputs of teacher are probabilities")
+    assert "take off the softmax" in warning
+    assert said(nn.Sequential(ann(), nn.LogSoftmax(1))) == []
+    assert said(nn.Sequential(ann(), nn.Sigmoid())) == []
+    assert said(nn.Sequential(ann(), nn.Softmax(1)), trained=False) == []
+
+
+def broken() -> nn.Sequential:
+    network = ann()
+    with torch.no_grad():
+        network[3].weight[0, :2] = torch.nan
+    return network
+
+
+class Overflows(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)[:, :6] / 0
+
+
+class OneRow(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(0).flatten()[:6]
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (broken, "has 2 NaN among its weights '3.weight'; its training broke down"),
+        (Overflows, "answers the first samples with values that are not finite"),
+        (OneRow, r"returns \[6\] for 4 samples at T = 1; expected are 4 rows"),
+        (lambda: nn.Conv2d(1, 6, 3), "is made for 1 channels and gets 3"),
+    ],
+)
+def test_what_cannot_teach_is_refused(make: Callable[[], nn.Module], sentence: str) -> None:
+    with pytest.raises(SpikedistillError, match=sentence):
+        meet("teacher", make(), IMAGES)
+
+
+def test_what_is_frozen_is_said() -> None:
+    network = ann()
+    assert said_frozen("student", network) == ""
+    network[3].weight.requires_grad_(False)
+    assert said_frozen("student", network).startswith(
+        "student: 1 of its 4 parameters (864 numbers) are frozen (requires_grad=False)"
+    )
+    network.requires_grad_(False)
+    with pytest.raises(SpikedistillError, match="is to learn, and all its 4 parameters are frozen"):
+        said_frozen("student", network)
+
+
+def test_a_student_needs_neurons() -> None:
+    check_neurons("student", nn.Sequential(LIF()))
+    with pytest.raises(SpikedistillError, match=r"no neurons.*spikedistill.spiking_twin\(network"):
+        check_neurons("student", ann())

@@ -1,0 +1,79 @@
+"""A network tried on an example: what fails is named, and the order of memory is found out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from spikedistill.core.dry_run import dry_run
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.layout import needs_contiguous
+from spikedistill.core.over_time import run_folded
+
+
+class Views(nn.Module):
+    """Flattens maps by `view`, as much public code does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4 * 36, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.conv(x).relu().view(x.size(0), -1))
+
+
+def test_a_view_of_maps_is_found_out_and_then_works_everywhere() -> None:
+    network, images = Views(), torch.rand(2, 3, 8, 8)
+    wanted = network(images)
+    assert not needs_contiguous(network)
+    last = images.contiguous(memory_format=torch.channels_last)
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        run_folded(network, last.unsqueeze(0), 1)
+    assert torch.allclose(dry_run(network, images)[0][0], wanted, atol=1e-6)
+    assert needs_contiguous(network)
+    assert torch.allclose(run_folded(network, last.unsqueeze(0), 2)[1], wanted, atol=1e-6)
+
+
+def test_a_network_that_takes_any_order_stays_as_it_is() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 5)).train()
+    dry_run(network, torch.rand(2, 3, 8, 8))
+    assert not needs_contiguous(network) and network.training
+    assert not network[0]._forward_hooks and not network[0]._forward_pre_hooks
+
+
+class Branches(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        raise KeyError("width")
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "sentence"),
+    [
+        (
+            nn.Sequential(nn.Conv2d(3, 8, 3)),
+            (2, 1, 8, 8),
+            r"does not take the data, \[2, 1, 8, 8\]: its layer '0' \(Conv2d\(3, 8.*is made for 3 "
+            "channels and gets 1; give data with as many channels",
+        ),
+        (
+            nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(64, 4))),
+            (2, 3, 8, 8),
+            r"its layer '1.0' \(Linear\(.*is made for 64 features and gets 192; give samples of",
+        ),
+        (
+            nn.Sequential(nn.Conv1d(2, 4, 3)),
+            (2, 2, 8, 8),
+            r"layer '0' \(Conv1d.*takes 3 axes, \[N, C, ...\], and \[2, 2, 8, 8\] reaches it",
+        ),
+        (
+            nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(5)),
+            (2, 3, 8, 8),
+            r"layer '1' \(BatchNorm2d\(5.* fails on \[2, 4, 6, 6\] \(torch.float32\): RuntimeError",
+        ),
+        (Branches(), (2, 3), r"its forward \(Branches\) fails on \[2, 3\].*KeyError: 'width'"),
+    ],
+)
+def test_what_fails_is_named(network: nn.Module, shape: tuple[int, ...], sentence: str) -> None:
+    with pytest.raises(SpikedistillError, match=sentence):
+        dry_run(network, torch.rand(shape))
