@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from spikedistill.core.clock import steps
+from spikedistill.core.expose import UNKNOWN
 from spikedistill.costs.firing import FiringMeter
 from spikedistill.costs.functional import uncounted
 from spikedistill.costs.operations import macs, macs_per_layer
@@ -251,4 +252,8 @@ def test_what_is_counted_is_not_said_to_be_left_out() -> None:
     assert uncounted(twin, ["attention: matmul"]) == [
         "attention: softmax",
         "the network itself: bmm",
+    ]
+    twin.real_valued = (f"0 (Block): {UNKNOWN}",)  # type: ignore[assignment]
+    assert uncounted(twin, []) == [
+        "what 0 (Block) computes beside its layers and products, not known"
     ]

@@ -78,6 +78,17 @@ class Call(nn.Module):
         return self.function if isinstance(self.function, str) else self.function.__name__
 
 
+class _Piece:
+    """Several operations as one function, with the parameters of the module that they are in."""
+
+    def __init__(self, owner: nn.Module, graph: fx.Graph) -> None:
+        self.owner, self.graph = owner, graph
+        self.__name__ = ", ".join(filter(None, map(name_of, graph.nodes)))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return fx.Interpreter(self.owner, graph=self.graph).run(x)
+
+
 @dataclass
 class _Site:
     """One call of an activation in the graph of a module."""
@@ -152,7 +163,8 @@ class _Exposer:
 
     def _leave(self, module: nn.Module, reason: UntraceableError) -> None:
         """Take the activations that a module registers, where its forward cannot be followed."""
-        name = f"{self._path(module)} ({type(module).__name__})"
+        kind = getattr(module, "original_name", type(module).__name__)  # of a script module
+        name = f"{self._path(module)} ({kind})"
         self.untraced.append(f"{name}: {reason}")
         for child in () if isinstance(module, torch.jit.ScriptModule) else _registered(module):
             if self._activates(child):
@@ -246,7 +258,7 @@ class _Exposer:
     def _add(self, module: nn.Module, site: _Site) -> str:
         """Register a module for a call that has none, beside the module that runs before it."""
         if site.piece is not None:
-            stem, number, new = "", 1, site.piece
+            stem, number, new = "", 1, Call(_Piece(module, site.piece.graph), (), {})
         elif site.node.op == "call_module":
             stem = str(site.node.target).rsplit(".", 1)[-1]
             new = copy.deepcopy(module.get_submodule(str(site.node.target)))

@@ -22,6 +22,7 @@ from torch.overrides import (
 )
 from torch.utils.flop_counter import FlopCounterMode
 
+from spikedistill.core.expose import UNKNOWN
 from spikedistill.costs._formulas import WHOLE, formula, is_measured, measured, tensors
 
 _MOST = 8
@@ -207,6 +208,9 @@ def uncounted(network: nn.Module, counted: Iterable[str]) -> list[str]:
     for path, part in network.named_modules():
         for what in getattr(part, "real_valued", ()):
             place, _, operation = what.partition(": ")
+            if operation == UNKNOWN:
+                left.append(f"what {place} computes beside its layers and products, not known")
+                continue
             inner = "" if place == _ROOT else place
             if _join(".".join(filter(None, (path, inner))), operation) not in paths:
                 left.append(what)
