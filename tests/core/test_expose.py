@@ -150,3 +150,160 @@ def test_other_activations_on_request() -> None:
 
     twin = spiking_twin(nn.Sequential(nn.SiLU(), Swish()), LIF(), activations=(nn.SiLU,))
     assert neurons(twin) == ["0", "1.neuron1"] and twin.real_valued == ()
+
+
+class Assigned(nn.Module):
+    """A ReLU that torch.fx cannot follow."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.clone()
+        x[x < 0] = 0
+        return x
+
+
+def test_own_activation_modules_are_replaced_whole_at_every_call() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.act = nn.Linear(3, 3), Assigned()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.act(self.linear(self.act(self.linear(x))))
+
+    shared = Assigned()
+    network = nn.Sequential(Twice(), shared, nn.Linear(3, 3), shared)
+    exposed, x = copy.deepcopy(network), torch.randn(4, 3)
+    assert sorted(expose(exposed).sites) == ["0.act", "0.act2", "1", "3"]
+    assert torch.equal(exposed(x), network(x))
+    twin = spiking_twin(network, LIF())
+    assert sorted(neurons(twin)) == ["0.act", "0.act2", "1", "3"]
+    assert (twin.real_valued, twin.untraced) == ((), ())
+
+
+def test_a_forward_that_branches_counts_as_unknown() -> None:
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.relu, self.gelu = nn.Conv2d(3, 8, 3), nn.ReLU(), nn.GELU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.relu(self.conv(x))
+            return torch.sigmoid(y) * self.gelu(y) if y.sum() > 0 else y
+
+    twin = spiking_twin(nn.Sequential(Branching()), LIF())
+    assert neurons(twin) == ["0.relu"]
+    unknown = "not followed, so what it computes with real numbers is not known"
+    assert twin.real_valued == ("0.gelu: GELU", f"0 (Branching): {unknown}")
+    assert twin.untraced[0].startswith("0 (Branching): ")
+    root = spiking_twin(Branching(), LIF())
+    assert root.real_valued[1] == f"the network itself (Branching): {unknown}"
+
+
+def test_a_script_module_is_left_as_it_is_and_named() -> None:
+    block = torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+    network = nn.Sequential(block, nn.ReLU())
+    twin, x = spiking_twin(network, LIF()), torch.rand(2, 3, 5, 5)
+    assert neurons(twin) == ["1"]
+    assert torch.equal(twin[0](x), block(x))
+    (unknown,), (untraced,) = twin.real_valued, twin.untraced
+    assert unknown.startswith("0 (Sequential): not followed") and "script" in untraced
+    assert all(parameter.is_leaf and parameter.requires_grad for parameter in twin.parameters())
+
+
+def test_what_is_made_of_weights_alone_is_not_named() -> None:
+    class Standardised(nn.Conv2d):
+        def forward(self, x: Tensor) -> Tensor:
+            weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+            return F.conv2d(x, weight / weight.std((1, 2, 3), keepdim=True), self.bias)
+
+    network = nn.Sequential(
+        Standardised(3, 4, 3),
+        nn.ReLU(),
+        torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 4, 1)),
+    )
+    assert expose(network).real_valued == ()
+
+
+class Dense(nn.Module):
+    """A block of a DenseNet with two layers, in the style of torchvision."""
+
+    def __init__(self, channels: int, growth: int = 4) -> None:
+        super().__init__()
+        self.norm1, self.relu = nn.BatchNorm2d(channels), nn.ReLU(inplace=True)
+        self.conv1 = nn.Conv2d(channels, growth, 3, padding=1)
+        self.norm2 = nn.BatchNorm2d(channels + growth)
+        self.conv2 = nn.Conv2d(channels + growth, growth, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        new = self.conv1(self.relu(self.norm1(x)))
+        x = torch.cat([x, new], 1)
+        new = F.dropout(self.conv2(self.relu(self.norm2(x))), 0.2, self.training)
+        return torch.cat([x, new], 1)
+
+
+class Inverted(nn.Module):
+    """A block of MobileNetV2, and a drop of paths in the style of timm."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        wide = 2 * channels
+        self.conv = nn.Sequential(
+            nn.Conv2d(channels, wide, 1), nn.BatchNorm2d(wide), nn.ReLU6(inplace=True),
+            nn.Conv2d(wide, wide, 3, padding=1, groups=wide), nn.BatchNorm2d(wide), nn.ReLU6(),
+            nn.Conv2d(wide, channels, 1), nn.BatchNorm2d(channels),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        if self.training:
+            kept = y.new_empty((y.shape[0],) + (1,) * (y.ndim - 1)).bernoulli_(0.8)
+            y = y.div(0.8) * kept
+        return x + y
+
+
+class Shuffled(nn.Module):
+    """A block of ShuffleNetV2, with a classifier in the style of VGG."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv, self.gate = (
+            nn.Conv2d(channels // 2, channels // 2, 1),
+            nn.Parameter(torch.ones(1)),
+        )
+        self.classifier = nn.Sequential(
+            nn.Flatten(), nn.Linear(channels, 8), nn.ReLU(True), nn.Dropout(), nn.Linear(8, 2)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        one, other = x.chunk(2, dim=1)
+        x = torch.cat((one, F.relu(self.conv(other)) * self.gate), dim=1)
+        batch, channels, height, width = x.size()
+        x = x.view(batch, 2, channels // 2, height, width).transpose(1, 2).contiguous()
+        x = F.max_pool2d(x.view(batch, -1, height, width), 2)
+        return self.classifier(F.adaptive_avg_pool2d(x, (1, 1)))
+
+
+def test_ordinary_networks_are_named_nothing() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), Dense(8), Inverted(16), nn.AvgPool2d(2), Shuffled(16)
+    )
+    twin = spiking_twin(network, LIF())
+    assert len(neurons(twin)) == 6
+    assert (twin.real_valued, twin.untraced) == ((), ())
+    assert twin(torch.rand(2, 3, 16, 16)).shape == (2, 2)
+
+
+def test_gates_of_squeeze_and_excite_are_named() -> None:
+    class Excited(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.squeeze = nn.AdaptiveAvgPool2d(1)
+            self.fc = nn.Sequential(nn.Linear(8, 2), nn.ReLU(), nn.Linear(2, 8), nn.Sigmoid())
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.fc(self.squeeze(x).view(x.size(0), -1)).view(x.size(0), -1, 1, 1)
+            return x * y.expand_as(x)
+
+    twin = spiking_twin(nn.Sequential(Excited()), LIF())
+    assert neurons(twin) == ["0.fc.1"]
+    assert twin.real_valued == ("0.fc.3: Sigmoid", "0: mul")

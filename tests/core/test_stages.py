@@ -212,3 +212,47 @@ def test_calls_that_share_what_they_learn_are_not_taken_apart() -> None:
     network = Shared()
     assert find_stages(network, IMAGES) == {}
     assert [path for path, _ in network.named_modules() if "act" in path] == ["act"]
+
+
+class Clip(torch.autograd.Function):
+    """A quantised clip with a gradient of its own."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        return (x.clamp(0, 1) * 4).round() / 4
+
+    @staticmethod
+    def backward(ctx: object, grad: Tensor) -> Tensor:
+        return grad
+
+
+class Clipped(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return Clip.apply(x)
+
+
+class ByHand(nn.Module):
+    """Activations that only their values give away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.clip = nn.Conv2d(3, 8, 3, 1, 1), Clipped()
+        self.two, self.head = nn.Conv2d(8, 8, 3, 2, 1), Head()
+        self.floor = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.maximum(self.two(self.clip(self.one(x))), self.floor))
+
+
+def test_stages_of_activations_written_by_hand_are_those_of_the_twin() -> None:
+    network, twin = ByHand(), spiking_twin(ByHand(), LIF())
+    expected = {"stage1": "clip", "stage2": "neuron1"}
+    assert default_stages(network, IMAGES) == default_stages(twin, IMAGES) == expected
+    before = network(IMAGES), list(network.state_dict())
+    assert find_stages(network, IMAGES) == expected
+    assert torch.equal(network(IMAGES), before[0]) and list(network.state_dict()) == before[1]
+
+
+def test_a_script_module_on_the_way_is_no_stage() -> None:
+    block = torch.jit.script(nn.Sequential(nn.Conv2d(3, 8, 3, 1, 1), nn.ReLU()))
+    assert default_stages(nn.Sequential(block, conv(8, 8, 2), Head()), IMAGES) == {"stage1": "1"}

@@ -27,6 +27,7 @@ from spikedistill.costs.energy import (
     layer_energies,
     spikes_per_synapse,
 )
+from spikedistill.costs.functional import uncounted
 from spikedistill.costs.synops import LayerOperations
 from spikedistill.data import DataSet, Loader, length, spread
 from spikedistill.pages.energy_tables import sentences
@@ -51,8 +52,6 @@ BREAK_EVEN = (
     },
 )
 """What the literature says about when spikes pay."""
-REAL = "real_valued"
-"""Where a spiking twin names what it computes with real numbers and not in layers."""
 EventInput = Literal["mac", "ac"]
 
 
@@ -150,8 +149,8 @@ def energy_of(
         "break_even": [dict(claim) for claim in BREAK_EVEN],
         "named": [_named(layer) for layer in layers if not layer.spiking],
     }
-    uncounted = [what for part in saved.network.modules() for what in getattr(part, REAL, ())]
-    return found | {"sentences": [*saved.doubts(data, handed), *sentences(found, uncounted)]}
+    left = uncounted(saved.network, [layer.path for layer in layers])
+    return found | {"sentences": [*saved.doubts(data, handed), *sentences(found, left)]}
 
 
 def _spiking(path: Path | str, network: Networks) -> Saved:

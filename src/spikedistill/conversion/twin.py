@@ -71,12 +71,20 @@ def spiking_twin(
     Every *call* of an activation becomes a layer of neurons of its own: a module that is called
     once is replaced at its path; the second call of one module `relu` becomes `relu2` beside it; a
     function call such as `F.relu` becomes `neuron1`, `neuron2`, ... in the module whose forward
-    makes it. All other paths, attributes and `taps` stay. Where the forward of a module cannot be
-    followed, the activation modules that it registers are replaced, and `twin.untraced` says so.
+    makes it. All other paths, attributes and `taps` stay.
+
+    Activations that a user wrote are judged by what they return on a grid of values. A ReLU or a
+    clip (`x * (x > 0)`, `torch.maximum(x, zero)`) and a quantised clip (0 where x is negative,
+    then rising in steps, as QCFS) are replaced whole: a module at its path, with its scale and
+    other parameters; operations inside of a forward by `neuron1`, ... there. One that is none of
+    these is left whole and named.
 
     Convolutions, norms and linear layers see time folded into the batch. What is left that a
-    spiking chip would have to compute with real numbers (GELU, softmax, LayerNorm, products of
-    activations) is named in `twin.real_valued`; it is logged once.
+    spiking chip would have to compute with real numbers is named in `twin.real_valued`, whatever
+    it is: all that is not known to be linear, a reshape, pooling or a neuron (`core.known`). It is
+    logged once. Where the forward of a module cannot be followed, the activation modules that it
+    registers are replaced; it is named in `twin.untraced`, and in `twin.real_valued` as not known.
+    Script modules are left as they are, and named likewise.
 
     Args:
         network: an ANN, trained or not; it is not changed.
@@ -109,6 +117,10 @@ def spiking_twin(
     """
     _check(network, weights, thresholds, percentile)
     twin = copy.deepcopy(network)
+    for parameter in twin.parameters():
+        if not parameter.is_leaf:  # torch copies those of a script module as results
+            learns = parameter.requires_grad
+            parameter.detach_().requires_grad_(learns)
     for module in twin.modules():
         module._forward_hooks.clear()  # whoever watches the network does not watch its twin
     found = expose(twin, activations)

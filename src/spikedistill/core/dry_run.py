@@ -79,6 +79,7 @@ def located(network: nn.Module, inputs: Inputs) -> Generator[None, None, None]:
     hooks = [
         hook
         for path, module in network.named_modules()
+        if not isinstance(module, torch.jit.ScriptModule)  # they take no hooks
         for hook in (
             module.register_forward_pre_hook(enter(path)),
             module.register_forward_hook(leave),

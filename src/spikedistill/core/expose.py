@@ -12,56 +12,24 @@ modules stays as it was: every path, parameter and attribute keeps its name.
 from __future__ import annotations
 
 import copy
-import inspect
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 
-RECTIFIERS: tuple[type[nn.Module], ...] = (
-    nn.ReLU,
-    nn.ReLU6,
-    nn.Hardtanh,
-    nn.LeakyReLU,
-    nn.PReLU,
-    nn.RReLU,
-    nn.Threshold,
-    nn.ELU,
-    nn.CELU,
-    nn.SELU,
-)
-"""Activations that pass what is large and stop what is negative, as a neuron does."""
+from spikedistill.core.activations import RECTIFIERS, UNARY, calls_activation, is_activation
+from spikedistill.core.clock import Temporal
+from spikedistill.core.islands import Sea, rectifiers
+from spikedistill.core.known import harmless_module, unknown, values
+from spikedistill.core.own_activations import is_builtin, own_activations
+from spikedistill.core.own_graph import UntraceableError, in_place, name_of, own_graphs
+from spikedistill.core.probe import Probe
+from spikedistill.core.products import ProductLayer
 
-_FORMS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "relu6": nn.ReLU6,
-    "hardtanh": nn.Hardtanh,
-    "leaky_relu": nn.LeakyReLU,
-    "rrelu": nn.RReLU,
-    "threshold": nn.Threshold,
-    "elu": nn.ELU,
-    "celu": nn.CELU,
-    "selu": nn.SELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "mish": nn.Mish,
-    "hardswish": nn.Hardswish,
-    "hardsigmoid": nn.Hardsigmoid,
-    "sigmoid": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "softplus": nn.Softplus,
-}
-"""Functions and methods, without the underscore of their in-place forms, and their modules."""
-_CLAMPS = {"clamp", "clip", "clamp_min"}
-_REAL_FUNCTIONS = set(
-    "prelu softmax log_softmax glu softsign layer_norm group_norm instance_norm rms_norm "
-    "local_response_norm scaled_dot_product_attention matmul bmm einsum".split()
-)
-_REAL_FILES = {
-    f"torch.nn.modules.{file}" for file in ("activation", "normalization", "instancenorm", "rnn")
-}
+UNKNOWN = "not followed, so what it computes with real numbers is not known"
 
 
 @dataclass(frozen=True)
@@ -71,7 +39,8 @@ class Exposed:
     sites: tuple[str, ...]
     """Path of the module of every activation call."""
     real_valued: tuple[str, ...]
-    """`path: operation` of everything that is neither linear nor an activation to expose."""
+    """`path: operation` of everything that is neither known to be harmless (`core.known`) nor an
+    activation to expose; `path (Class): not followed, ...` where nothing is known."""
     untraced: tuple[str, ...]
     """`path (Class): reason` of every module whose own forward could not be followed."""
 
@@ -109,22 +78,15 @@ class Call(nn.Module):
         return self.function if isinstance(self.function, str) else self.function.__name__
 
 
-class _OneLevel(fx.Tracer):
-    """Follows the forward of one module; every module that it calls is one node."""
+class _Piece:
+    """Several operations as one function, with the parameters of the module that they are in."""
 
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return True
+    def __init__(self, owner: nn.Module, graph: fx.Graph) -> None:
+        self.owner, self.graph = owner, graph
+        self.__name__ = ", ".join(filter(None, map(name_of, graph.nodes)))
 
-    def call_module(
-        self,
-        m: nn.Module,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
-        if not any(m is known for known in self.root.modules()):
-            return forward(*args, **kwargs)  # made inside the forward, as `nn.ReLU()(x)`
-        return super().call_module(m, forward, args, kwargs)
+    def __call__(self, x: Tensor) -> Tensor:
+        return fx.Interpreter(self.owner, graph=self.graph).run(x)
 
 
 @dataclass
@@ -137,6 +99,14 @@ class _Site:
     """The module at this path serves this call alone; None: the call needs a new one."""
     later: list[fx.Node] = field(default_factory=list)
     """Nodes that read the input after the activation has overwritten it in place."""
+    piece: fx.GraphModule | None = None
+    """Several operations that are an activation together, as a module."""
+
+    @property
+    def form(self) -> tuple[str, ...]:
+        """What is called, to compare the graphs of training and evaluation."""
+        pieces = () if self.piece is None else (str(n.target) for n in self.piece.graph.nodes)
+        return (self.node.op, str(self.node.target), *pieces)
 
 
 class _Exposer:
@@ -145,6 +115,8 @@ class _Exposer:
         self.claimed: set[int] = set()
         self.real_valued: list[str] = []
         self.untraced: list[str] = []
+        self._rectifies = issubclass(nn.ReLU, activations)
+        self._whole = own_activations(network, activations) if self._rectifies else []
         self._seen: set[int] = set()
         self._classes: dict[tuple[object, ...], type[nn.Module]] = {}
         self._separate(network)
@@ -155,77 +127,110 @@ class _Exposer:
         met: set[int] = set()
         for parent in list(network.modules()):
             for name, child in parent._modules.items():  # named_children() skips repetitions
-                if isinstance(child, self.activations):
+                if child is not None and self._activates(child):
                     if id(child) in met:
-                        parent._modules[name] = copy.deepcopy(child)
+                        parent._modules[name] = self._copied(child)
                     met.add(id(child))
+
+    def _copied(self, activation: nn.Module) -> nn.Module:
+        new = copy.deepcopy(activation)
+        if self._is_whole(activation):
+            self._whole.append(new)
+        return new
+
+    def _is_whole(self, module: nn.Module) -> bool:
+        return any(module is whole for whole in self._whole)
+
+    def _activates(self, module: nn.Module) -> bool:
+        known = is_activation(module, self.activations) or self._is_whole(module)
+        return known or id(module) in self.claimed
 
     def visit(self, module: nn.Module) -> None:
         """Expose the activations that this module and those below it call."""
         if id(module) in self._seen or id(module) in self.claimed:
             return
         self._seen.add(id(module))
-        if _is_builtin(module):
-            kind = next((c for c in type(module).__mro__ if c.__module__ in _REAL_FILES), None)
-            if kind is not None:
+        if isinstance(module, Temporal | Probe):
+            return
+        if is_builtin(module):
+            if not harmless_module(module):
                 self.real_valued.append(f"{self._path(module)}: {type(module).__name__}")
             return
         try:
-            self._follow(module, _graphs(module))
-        except _UntraceableError as reason:
-            self.untraced.append(f"{self._path(module)} ({type(module).__name__}): {reason}")
-            for child in _registered(module):
-                if isinstance(child, self.activations):
-                    self.claimed.add(id(child))
-                else:
-                    self.visit(child)
+            self._follow(module, own_graphs(module))
+        except UntraceableError as reason:
+            self._leave(module, reason)
+
+    def _leave(self, module: nn.Module, reason: UntraceableError) -> None:
+        """Take the activations that a module registers, where its forward cannot be followed."""
+        kind = getattr(module, "original_name", type(module).__name__)  # of a script module
+        name = f"{self._path(module)} ({kind})"
+        self.untraced.append(f"{name}: {reason}")
+        for child in () if isinstance(module, torch.jit.ScriptModule) else _registered(module):
+            if self._activates(child):
+                self.claimed.add(id(child))
+            else:
+                self.visit(child)
+        if not isinstance(module, ProductLayer):  # which says itself what it computes
+            self.real_valued.append(f"{name}: {UNKNOWN}")
 
     def _follow(self, module: nn.Module, graphs: list[fx.Graph]) -> None:
-        plans = [self._sites(module, graph) for graph in graphs]
+        found = [self._sites(module, graph) for graph in graphs]
+        plans, notes = [sites for sites, _ in found], [note for _, names in found for note in names]
+        steady = [_steady(module, graph) for graph in graphs]
         if any(site.own is None or site.later for plan in plans for site in plan):
-            if len({tuple((s.node.op, str(s.node.target)) for s in plan) for plan in plans}) > 1:
-                raise _UntraceableError("it calls other activations in training than in evaluation")
+            if len({tuple(site.form for site in plan) for plan in plans}) > 1:
+                raise UntraceableError("it calls other activations in training than in evaluation")
             self._rewrite(module, graphs, plans)
         for plan in plans:
             self.claimed |= {id(module.get_submodule(s.own)) for s in plan if s.own is not None}
-        for graph in graphs:
+        for graph, fixed in zip(graphs, steady, strict=True):
             for node in graph.nodes:
                 if node.op == "call_module":
-                    self.visit(module.get_submodule(str(node.target)))
-        for note in dict.fromkeys(n for graph in graphs for n in self._real(graph)):
-            self.real_valued.append(f"{self._path(module)}: {note}")
+                    self._visit_below(module.get_submodule(str(node.target)), node in fixed)
+        if not isinstance(module, ProductLayer):  # which says itself what it computes
+            self.real_valued += [f"{self._path(module)}: {note}" for note in dict.fromkeys(notes)]
 
-    def _sites(self, module: nn.Module, graph: fx.Graph) -> list[_Site]:
-        """The activation calls of one graph, in order of execution."""
+    def _visit_below(self, module: nn.Module, fixed: bool) -> None:
+        """Visit a module; what it does to weights alone (`fixed`) is done before inference."""
+        named, left = len(self.real_valued), len(self.untraced)
+        self.visit(module)
+        if fixed:
+            del self.real_valued[named:], self.untraced[left:]
+
+    def _sites(self, module: nn.Module, graph: fx.Graph) -> tuple[list[_Site], list[str]]:
+        """The activation calls of one graph, in order of execution, and what else is not known."""
+        sea = Sea(module, graph, lambda child: is_activation(child, UNARY))
+        calls = {node for node in graph.nodes if self._calls(module, node)}
+        strange = {n for n in graph.nodes if unknown(n, sea.moving) and n not in calls}
+        pieces = list(rectifiers(sea, strange)) if self._rectifies and strange else []
+        calls -= {node for piece in pieces for node in piece.nodes}
+        if strange:
+            tangled = {n for n in calls if sea.tangled(n.all_input_nodes[0], n, strange)}
+            strange, calls = strange | tangled, calls - tangled
         taken = set(self.claimed)
-        order = {node: number for number, node in enumerate(graph.nodes)}
+        ends = {piece.end: piece for piece in pieces}
         sites: list[_Site] = []
         for node in graph.nodes:
-            called = module.get_submodule(str(node.target)) if node.op == "call_module" else None
-            if not (self._activates(called) if called is not None else self._function(node)):
+            if node not in calls and node not in ends:
                 continue
-            (source,) = node.all_input_nodes
+            called = _called(module, node)
+            piece = ends.get(node)
+            source = piece.source if piece is not None else node.all_input_nodes[0]
             own = None
-            if called is not None and id(called) not in taken:
+            if called is not None and piece is None and id(called) not in taken:
                 own = str(node.target)
                 taken.add(id(called))
-            later = [user for user in source.users if order[user] > order[node]]
-            sites.append(_Site(node, source, own, later if _in_place(node, called) else []))
-        return sites
+            later = [user for user in source.users if sea.order[user] > sea.order[node]]
+            cut = None if piece is None else sea.cut_out(piece)
+            sites.append(_Site(node, source, own, later if in_place(node, called) else [], cut))
+        return sites, [name_of(n) for n in graph.nodes if n in strange and n.op != "call_module"]
 
-    def _activates(self, module: nn.Module) -> bool:
-        return isinstance(module, self.activations) or id(module) in self.claimed
-
-    def _function(self, node: fx.Node) -> bool:
-        """Whether a node is a functional activation of one value and constants."""
-        name = _name(node)
-        if name in _CLAMPS:
-            lowest = node.kwargs.get("min", node.args[1] if len(node.args) > 1 else None)
-            form = nn.ReLU if isinstance(lowest, int | float) and lowest == 0 else None
-        else:
-            form = _FORMS.get(name)
-        known = form is not None and issubclass(form, self.activations)
-        return known and len(node.all_input_nodes) == 1
+    def _calls(self, module: nn.Module, node: fx.Node) -> bool:
+        called = _called(module, node)
+        if called is not None:
+            return self._activates(called)
+        return calls_activation(node, self.activations)
 
     def _rewrite(self, module: nn.Module, graphs: list[fx.Graph], plans: list[list[_Site]]) -> None:
         """Let the calls without a module of their own call new ones, and set the new forward."""
@@ -252,7 +257,9 @@ class _Exposer:
 
     def _add(self, module: nn.Module, site: _Site) -> str:
         """Register a module for a call that has none, beside the module that runs before it."""
-        if site.node.op == "call_module":
+        if site.piece is not None:
+            stem, number, new = "", 1, Call(_Piece(module, site.piece.graph), (), {})
+        elif site.node.op == "call_module":
             stem = str(site.node.target).rsplit(".", 1)[-1]
             new = copy.deepcopy(module.get_submodule(str(site.node.target)))
             number = 2
@@ -270,43 +277,8 @@ class _Exposer:
         self.claimed.add(id(new))
         return name
 
-    def _real(self, graph: fx.Graph) -> Iterator[str]:
-        for node in graph.nodes:
-            name = _name(node)
-            if name in _REAL_FUNCTIONS or (name in _FORMS and not self._function(node)):
-                yield name
-
     def _path(self, module: nn.Module) -> str:
         return self._paths[id(module)] or "the network itself"
-
-
-class _UntraceableError(Exception):
-    """The forward of a module cannot be followed; the text is the reason."""
-
-
-def _graphs(module: nn.Module) -> list[fx.Graph]:
-    """The graph of a module's own forward; two, (training, evaluation), where they differ.
-
-    Arguments with a default are held at it: a trace can follow one value of `return_features`.
-    """
-    defaults = {
-        name: parameter.default
-        for name, parameter in list(inspect.signature(module.forward).parameters.items())[1:]
-        if parameter.default is not inspect.Parameter.empty
-    }
-    mode = module.training
-    graphs: list[fx.Graph] = []
-    try:
-        for training in (True, False):
-            module.training = training
-            graphs.append(_OneLevel().trace(module, concrete_args=defaults or None))
-    except Exception as error:  # a forward that meets a proxy raises whatever it stumbles over
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise _UntraceableError(lines[0]) from error
-    finally:
-        module.training = mode
-    same = graphs[0].python_code("self").src == graphs[1].python_code("self").src
-    return graphs[:1] if same else graphs
 
 
 def _with_forward(cls: type[nn.Module], forwards: list[Callable[..., Any]]) -> type[nn.Module]:
@@ -324,20 +296,6 @@ def _with_forward(cls: type[nn.Module], forwards: list[Callable[..., Any]]) -> t
     return types.new_class(cls.__name__, (cls,), exec_body=lambda space: space.update(body))
 
 
-def _is_builtin(module: nn.Module) -> bool:
-    """Whether a module is one of torch's own without parts to look into, or made from one."""
-    if isinstance(module, nn.MultiheadAttention):
-        return True
-    own = any(
-        c.__module__.startswith("torch.nn.") and c is not nn.Module and not issubclass(c, _LISTS)
-        for c in type(module).__mro__
-    )
-    return own and next(module.children(), None) is None
-
-
-_LISTS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-
-
 def _registered(module: nn.Module) -> Iterator[nn.Module]:
     """The children of a module, those in lists among them."""
     for child in module.children():
@@ -347,26 +305,19 @@ def _registered(module: nn.Module) -> Iterator[nn.Module]:
             yield child
 
 
-def _name(node: fx.Node) -> str:
-    """Name of the function or method that a node calls, without the mark of the in-place form."""
-    if node.op not in ("call_function", "call_method"):
-        return ""
-    return (getattr(node.target, "__name__", "") or str(node.target)).rstrip("_")
+def _called(module: nn.Module, node: fx.Node) -> nn.Module | None:
+    """The module that a node calls, if it calls one."""
+    return module.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+def _steady(module: nn.Module, graph: fx.Graph) -> set[fx.Node]:
+    """The calls of modules that read weights only."""
+    moving = values(graph)
+    return {node for node in graph.nodes if node.op == "call_module" and node not in moving}
 
 
 def _constants(node: fx.Node) -> dict[str, Any]:
     return {key: value for key, value in node.kwargs.items() if not isinstance(value, fx.Node)}
-
-
-def _in_place(node: fx.Node, module: nn.Module | None) -> bool:
-    """Whether an activation call overwrites its input."""
-    if module is not None:
-        return bool(getattr(module, "inplace", False))
-    if isinstance(node.target, str) or not inspect.isfunction(node.target):
-        name = node.target if isinstance(node.target, str) else node.target.__name__
-        return str(name).endswith("_")
-    given = inspect.signature(node.target).bind(*node.args, **node.kwargs).arguments
-    return bool(given.get("inplace", False)) or node.target.__name__.endswith("_")
 
 
 def _called_before(node: fx.Node) -> str | None:

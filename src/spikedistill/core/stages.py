@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,8 @@ def default_stages(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> di
         `{"stage1": path, ...}`, the same for an ANN and its spiking twin; empty where the network
         makes no maps.
     """
-    return _Look(_exposed(network) or network, inputs, timesteps).stages()
+    made, sites = _exposed(network) or (network, ())
+    return _Look(made, inputs, timesteps, sites).stages()
 
 
 def find_stages(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[str, str]:
@@ -57,18 +58,21 @@ def find_stages(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[
     return found
 
 
-def _exposed(network: nn.Module) -> nn.Module | None:
-    """A copy of an ANN in which each activation call is a module; None where there is none."""
+def _exposed(network: nn.Module) -> tuple[nn.Module, Sequence[str]] | None:
+    """A copy of an ANN in which each activation call is a module, and the paths of these.
+
+    None where there is none.
+    """
     if spiking(network):
         return None
     try:
         made = copy.deepcopy(network)
-        expose(made)
+        sites = expose(made).sites
     except Exception:  # some networks cannot be copied, as with weights that are computed anew
         return None
     if made.state_dict().keys() != network.state_dict().keys():
         return None  # calls that share what they learn would learn apart
-    return made
+    return made, sites
 
 
 @dataclass
@@ -94,11 +98,14 @@ class _Seen:
 class _Look:
     """One dry run, in which every module that may end a stage is watched."""
 
-    def __init__(self, network: nn.Module, inputs: Inputs, timesteps: int) -> None:
+    def __init__(
+        self, network: nn.Module, inputs: Inputs, timesteps: int, sites: Sequence[str] = ()
+    ) -> None:
         self.network = network
+        self.own = {network.get_submodule(path) for path in sites}
         self.leaves = (*ACTIVATIONS, Call, Temporal)
         firing = (Temporal,) if spiking(network) else (*RECTIFIERS, Call)
-        if not any(isinstance(module, firing) for module in network.modules()):
+        if not self.own and not any(isinstance(module, firing) for module in network.modules()):
             firing = self.leaves
         self.firing = firing
         self.seen: dict[str, _Seen] = {}
@@ -111,7 +118,9 @@ class _Look:
     def _run(self, inputs: Inputs, timesteps: int) -> Tensor | None:
         hooks: list[Any] = []
         for path, module in self.network.named_modules():
-            if path and (isinstance(module, self.leaves) or any(True for _ in module.children())):
+            if isinstance(module, torch.jit.ScriptModule):
+                continue  # they take no hooks
+            if path and (self._is_leaf(module) or any(True for _ in module.children())):
                 hooks.append(module.register_forward_pre_hook(self._begin(path)))
                 hooks.append(module.register_forward_hook(self._end(path)))
         try:
@@ -120,6 +129,9 @@ class _Look:
             for hook in hooks:
                 hook.remove()
         return first(outputs).flatten(0, 1)
+
+    def _is_leaf(self, module: nn.Module) -> bool:
+        return isinstance(module, self.leaves) or module in self.own
 
     def _begin(self, path: str) -> Callable[[nn.Module, Any], None]:
         def note(_module: nn.Module, given: Any) -> None:
@@ -132,9 +144,10 @@ class _Look:
     def _end(self, path: str) -> Callable[[nn.Module, Any, Any], None]:
         def note(module: nn.Module, _given: Any, returned: Any) -> None:
             seen = self.open.pop()
-            if isinstance(module, self.leaves):
+            if self._is_leaf(module):
                 self.ended += 1
-                self.fired = self.fired or isinstance(module, self.firing)
+                fires = isinstance(module, self.firing) or module in self.own
+                self.fired = self.fired or fires
                 size = _pixels(returned)
                 for block in self.open if size is not None else ():
                     block.inside.append(size)  # type: ignore[arg-type]

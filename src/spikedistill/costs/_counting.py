@@ -18,10 +18,11 @@ def counted(spikes: Tensor) -> Tensor:
     order = sorted(range(1, spikes.dim()), key=lambda axis: -spikes.stride(axis))
     ordered = spikes.detach().permute(0, *order)
     rows = ordered.reshape(len(spikes), -1)
-    parts = [
-        torch.mm(torch.ones(1, len(part), dtype=part.dtype, device=part.device), part).double()
-        for part in rows.split(_EXACT)
-    ]
+    with torch._C.DisableTorchFunction():  # no product of the network, whoever watches it
+        parts = [
+            torch.mm(torch.ones(1, len(part), dtype=part.dtype, device=part.device), part).double()
+            for part in rows.split(_EXACT)
+        ]
     total = torch.stack(parts).sum(0).view(ordered.shape[1:])
     return total.permute([order.index(axis) for axis in range(1, spikes.dim())])
 

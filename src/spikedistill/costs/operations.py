@@ -11,10 +11,12 @@ from torch.nn.modules.conv import (
     _ConvTransposeNd,  # pyright: ignore[reportPrivateUsage]
 )
 
+from spikedistill.core.clock import Temporal
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.over_time import run_folded
 from spikedistill.core.products import Counts, ProductLayer
 from spikedistill.core.tree import Inputs, first, mapped
+from spikedistill.costs.functional import Product, Watch
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -25,6 +27,11 @@ def parameter_count(network: nn.Module) -> int:
 def multiplies(module: nn.Module) -> bool:
     """Whether a module is a layer whose multiply-adds are counted."""
     return isinstance(module, _ConvNd | nn.Linear | ProductLayer)
+
+
+def counted(module: nn.Module) -> bool:
+    """Whether a module is counted by itself, as a layer or as neurons, and not by what it calls."""
+    return multiplies(module) or (isinstance(module, Temporal) and module.fires is not None)
 
 
 def stated(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Counts | None:
@@ -46,11 +53,13 @@ def by_weight(layer: nn.Module, x: Tensor, y: Tensor) -> int:
 
 
 def macs_per_layer(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[str, int]:
-    """Multiply-adds of each convolution and linear layer for one sample and one time step.
+    """Multiply-adds of each convolution and product for one sample and one time step.
 
     One dry run in evaluation mode; the mode of every module is restored. A layer that is called
     several times is counted as often. Biases, norms, neurons and pooling are not counted, as in
     the tables of the literature; other layers say themselves what they compute (`ProductLayer`).
+    Convolutions and products that a forward calls as functions are counted too (`Watch`), and so
+    are attention and recurrent layers.
 
     Args:
         network: any network.
@@ -58,7 +67,8 @@ def macs_per_layer(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> di
         timesteps: T of the dry run, for networks that cannot be run for one step.
 
     Returns:
-        Dotted path of the layer -> multiply-adds, in the order in which the layers ran.
+        Dotted path of the layer, or `path: function` -> multiply-adds, in the order in which they
+        ran.
 
     Example:
         >>> macs_per_layer(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1)), torch.zeros(1, 3, 4, 4))
@@ -83,8 +93,11 @@ def macs_per_layer(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> di
         kind = like.dtype if value.is_floating_point() else value.dtype
         return value[None, :1].to(like.device, kind)
 
+    def note(product: Product) -> None:
+        counts[product.path] = counts.get(product.path, 0) + product.macs
+
     try:
-        with torch.no_grad(), evaluation(network):
+        with torch.no_grad(), evaluation(network), Watch(network, counted, note):
             run_folded(network, mapped(one, inputs), timesteps)
     finally:
         for hook in hooks:

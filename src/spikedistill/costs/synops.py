@@ -5,8 +5,9 @@ a layer with M multiply-adds a step and a share R of non-zero inputs makes R T M
 its inputs are spikes, and M multiply-adds each time it is computed if they are real numbers. For
 linear layers without zero weights R T M is exact; at the padded borders of convolutions it is an
 approximation. Neuron updates stand apart, beside the layer that they follow. Folded norms are not
-counted; neither are attention products, which are no layers (`spiking_twin` names them). What all
-this costs in picojoules, `costs.energy` says.
+counted. Convolutions and products that a forward calls as functions are (`costs.functional`): of
+two activations, spikes accumulate what they meet, and real numbers multiply. What all this costs
+in picojoules, `costs.energy` says.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +23,11 @@ from torch import Tensor, nn
 from spikedistill.core.clock import SPIKES, Alphabet, Temporal, spiking, temporal_layers
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.tree import Inputs, first
-from spikedistill.costs._counting import are_spikes, counted
+from spikedistill.costs._counting import are_spikes
+from spikedistill.costs._counting import counted as spikes_at
 from spikedistill.costs._padding import kept_rows
-from spikedistill.costs.operations import by_weight, multiplies, stated
+from spikedistill.costs.functional import Product, Watch
+from spikedistill.costs.operations import by_weight, counted, multiplies, stated
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,10 @@ class NeuronUpdates:
 
 @dataclass(frozen=True)
 class LayerOperations:
-    """One convolution or linear layer, per inference of one sample."""
+    """One convolution, linear layer or other product, per inference of one sample."""
 
     path: str
+    """Of the layer; `path: function` for what a forward computes by a function."""
     macs: float
     """M, multiply-adds of one step, in all calls of the layer."""
     steps: float
@@ -65,7 +69,7 @@ class LayerOperations:
     stem: bool = False
     """Whether no neuron runs before it; without neurons, whether it is the first layer."""
     weights: int = 0
-    """W, without biases."""
+    """W, without biases; 0 for a product of two activations."""
     inputs: float = 0.0
     """X, inputs of one step."""
     outputs: float = 0.0
@@ -118,13 +122,14 @@ class _Tally:
     told: list[int] = field(default_factory=lambda: [0, 0])
     tells: bool = False
 
-    def add(self, macs: int, rows: int, inputs: Tensor, output: Tensor, code: Code) -> None:
+    def add(self, macs: int, rows: int, inputs: Tensor, output: Tensor, code: Code | None) -> None:
+        """Add a call; without a code whatever arrives is multiplied."""
         self.calls += 1
         self.macs += macs
         self.rows += rows
         self.inputs += inputs.numel()
         self.outputs += output.numel()
-        units = code.units(inputs)
+        units = None if code is None else code.units(inputs)
         if units is not None:
             self.nonzero += units
             self.binary += inputs.numel()
@@ -149,7 +154,7 @@ class Code:
         """
         plain = isinstance(self.height, float) and self.height == 1.0
         if self.alphabet.binary and plain:
-            return int(counted(values).sum()) if are_spikes(values) else None
+            return int(spikes_at(values).sum()) if are_spikes(values) else None
         numbers = values if plain else values / self.height
         whole = numbers.round()
         if not torch.allclose(numbers, whole, rtol=0.0, atol=1e-4):
@@ -199,12 +204,14 @@ class SynopsMeter:
         self.mask: Tensor | None = None
         """Which positions `[B, L]` of the batch that is run next count; None: all."""
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self._rows = 0
+        self._watch = Watch(network, counted, self._count_product)
 
     def __enter__(self) -> Self:
         """Start to count."""
         self._tallies, self._neurons = {}, {}
         self._samples, self._passes = 0, 0
-        self._hooks = [self.network.register_forward_pre_hook(self._start)]
+        self._hooks = [self.network.register_forward_pre_hook(self._start, with_kwargs=True)]
         for path, module in self.network.named_modules():
             count = None
             if multiplies(module):
@@ -215,6 +222,7 @@ class SynopsMeter:
                 hook = functools.partial(count, path)
                 self._hooks.append(module.register_forward_hook(hook))
         self._hooks.append(self.network.register_forward_hook(self._count_samples))
+        self._watch.__enter__()
         return self
 
     def __exit__(
@@ -224,12 +232,14 @@ class SynopsMeter:
         trace: TracebackType | None,
     ) -> None:
         """Stop to count; what was counted stays."""
+        self._watch.__exit__(kind, error, trace)
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
 
-    def _start(self, network: nn.Module, inputs: object) -> None:
+    def _start(self, network: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         self._passes += 1
+        self._rows = next((len(x) for x in (*args, *named.values()) if isinstance(x, Tensor)), 0)
         self._last, self._fired, self._code = None, False, Code()
 
     def _count(
@@ -252,6 +262,28 @@ class SynopsMeter:
         self._last = path
         self._fired = self._fired or not self._spikes
 
+    def _count_product(self, product: Product) -> None:
+        """Count a function; its rows are those of the neurons that ran last, or of the input."""
+        tally = self._tallies.setdefault(product.path, _Tally(product.weights))
+        x, y, macs = product.arriving, product.output, product.macs
+        if product.other is None:
+            axis = 2 if ": conv1d" in product.path else None
+            x, y = kept_rows(x, self.mask, axis), kept_rows(y, self.mask, axis)
+            macs = macs * y.numel() // max(product.output.numel(), 1)
+        elif not product.real:
+            x = self._spikier(x, product.other)
+        tally.add(macs, self._rows, x, y, None if product.real else self._code)
+        tally.stem = tally.stem and not self._fired
+        self._last = product.path
+        self._fired = self._fired or not self._spikes
+
+    def _spikier(self, one: Tensor, other: Tensor) -> Tensor:
+        """Of two operands the one that is spikes; where both are, that of fewer."""
+        units = [self._code.units(value) for value in (one, other)]
+        if units[0] is None or units[1] is None:
+            return one if units[1] is None else other
+        return one if units[0] * other.numel() <= units[1] * one.numel() else other
+
     def _count_updates(self, path: str, neuron: nn.Module, inputs: object, spikes: Tensor) -> None:
         self._fired = True
         if path not in self._neurons:
@@ -262,6 +294,7 @@ class SynopsMeter:
         assert isinstance(neuron, Temporal) and neuron.fires is not None
         self._code = Code(neuron.fires, neuron.height)
         seen.rows += len(spikes)
+        self._rows = len(spikes)
         seen.updates += kept_rows(spikes, self.mask).numel()
 
     def _count_samples(self, network: nn.Module, inputs: object, output: Inputs) -> None:
