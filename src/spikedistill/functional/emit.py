@@ -36,6 +36,9 @@ _LOGICAL = {"logical_and": "&&", "logical_or": "||", "bitwise_and": "&", "bitwis
 _UNARY: dict[str, str] = {
     "neg": "-{0}",
     "abs": "std::fabs({0})",
+    "floor": "std::floor({0})",
+    "ceil": "std::ceil({0})",
+    "round": "std::nearbyint({0})",
     "square": "{0} * {0}",
     "reciprocal": "1 / {0}",
     "sqrt": "std::sqrt({0})",
