@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from spikedistill.methods.logit_kd import LogitKD as LogitKD
     from spikedistill.methods.sastc import SASTC as SASTC
     from spikedistill.neurons import Neuron as Neuron
+    from spikedistill.neurons.ilif import ILIF as ILIF
     from spikedistill.neurons.integrate_and_fire import IF as IF
     from spikedistill.neurons.lif import LIF as LIF
     from spikedistill.neurons.plif import PLIF as PLIF
@@ -77,6 +78,7 @@ _HOMES = {
     "methods.logit_kd": ("LogitKD",),
     "methods.sastc": ("SASTC",),
     "neurons": ("Neuron",),
+    "neurons.ilif": ("ILIF",),
     "neurons.integrate_and_fire": ("IF",),
     "neurons.lif": ("LIF",),
     "neurons.plif": ("PLIF",),

@@ -95,8 +95,9 @@ def spiking_twin(
             threshold is the `percentile` of what the activation of the network returns for it
             (Rueckauer et al., Frontiers in Neuroscience 2017, section 2.2.1), kept in the state
             of the twin. Spikes stay 0 or 1: the scale that the next layer misses is restored by
-            its norm as soon as the twin trains, and not before. A number: that threshold
-            everywhere, for a twin whose state is then loaded.
+            its norm as soon as the twin trains, and not before. Neurons that send spikes of a
+            height (`ILIF`) are set so that the most they send is that percentile, and miss
+            nothing. A number: that threshold everywhere, for a twin whose state is then loaded.
         percentile: of the activations, in (0, 100].
         activations: what to replace, as module classes; their functional forms count too.
         example: a raw batch of one step, for a neuron that must know its place (its channels).
@@ -128,7 +129,7 @@ def spiking_twin(
         raise SpikedistillError(_nothing_to_replace(network, found, activations))
     heights = _thresholds(twin, found.sites, thresholds, percentile)
     for path, new in _neurons(twin, found.sites, neuron, example, timesteps).items():
-        twin.set_submodule(path, Balanced(new, heights[path]) if path in heights else new)
+        twin.set_submodule(path, _balanced(new, heights[path]) if path in heights else new)
     if weights == "fresh":
         _reset(twin)
     if not any(parameter.requires_grad for parameter in twin.parameters()):
@@ -136,6 +137,15 @@ def spiking_twin(
     twin.real_valued, twin.untraced = found.real_valued, found.untraced  # type: ignore[assignment]
     _say(network, found)
     return twin
+
+
+def _balanced(neuron: nn.Module, height: float) -> nn.Module:
+    """A neuron for activations of this height: one that sends spikes of a height sets it itself."""
+    reach = getattr(neuron, "reach", None)
+    if not callable(reach):
+        return Balanced(neuron, height)
+    reach(height)
+    return neuron
 
 
 def _neurons(

@@ -123,6 +123,14 @@ class ILIF(Neuron):
         with torch.no_grad():
             self.log_threshold.fill_(math.log(value))
 
+    def reach(self, most: float) -> None:
+        """Let the most that it sends in a step be `most`.
+
+        Raises:
+            SpikedistillError: if that is no positive number.
+        """
+        self.set_threshold(most if self.normalized else most / self.k)
+
     @property
     def v_threshold(self) -> float:
         """The threshold now."""
