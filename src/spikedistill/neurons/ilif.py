@@ -127,9 +127,14 @@ class ILIF(Neuron):
         """Let the most that it sends in a step be `most`.
 
         Raises:
-            SpikedistillError: if that is no positive number.
+            SpikedistillError: if that is no positive number, or what it sends is divided by k.
         """
-        self.set_threshold(most if self.normalized else most / self.k)
+        if self.normalized:
+            raise SpikedistillError(
+                "ILIF(normalized=True) divides what it sends by k, so it sends other values than "
+                "the activation in whose place it stands; leave normalized out"
+            )
+        self.set_threshold(most / self.k)
 
     @property
     def v_threshold(self) -> float:
