@@ -403,9 +403,12 @@ def test_neurons_of_a_height_take_the_percentile_of_the_activations() -> None:
         twin = spiking_twin(ann, ILIF(k), thresholds=inputs, percentile=100.0)
         most = ann[:2](inputs).max().item()
         assert twin[1].k * twin[1].height == pytest.approx(most)
+        # each site rounds by half a level, which the weights behind it pass on
+        error = twin[1].height / 2
+        error = float(ann[2].weight.abs().sum(1).max()) * error + twin[3].height / 2
+        error = float(ann[4].weight.abs().sum(1).max()) * error
         gap = (twin(inputs) - ann(inputs)).abs().max().item()
-        if k == 64:  # half a level at most, through two layers
-            assert gap < 0.03 * ann(inputs).abs().max().item()
+        assert 0 < gap <= error * 1.0001
     with pytest.raises(SpikedistillError, match="divides what it sends by k"):
         spiking_twin(ann, ILIF(4, normalized=True), thresholds=inputs)
     again = spiking_twin(ann, ILIF(64), thresholds=1.0)
