@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,14 +55,43 @@ def start(
     # what is wrong must be said before a folder is made or thrown away
     experiment = Experiment(recipe, data_dir, progress.say, networks, data)  # type: ignore[arg-type]
     experiment.check()
-    with folder.alone(machine().is_main_process):
+    with _mended(folder):
         going_on = exist == "resume" and _same(folder, recipe)
         if machine().is_main_process and not going_on:
-            made = manifest(recipe.seed, experiment.data.hashes, notes=experiment.data.notes)
-            where = None if data_dir is None else str(Path(data_dir).absolute())
-            folder.create(recipe.plain(), made | {"data_dir": where}, replace=exist == "replace")
+            made = _manifest(experiment, data_dir)
+            folder.create(recipe.plain(), made, replace=exist == "replace")
         machine().wait_for_everyone()
-        return Run(experiment, folder, progress, look).all()
+        return _go(experiment, folder, progress, data_dir, look)
+
+
+@contextmanager
+def _mended(folder: RunFolder) -> Generator[None]:
+    """A folder of which no other command makes use, as the last one should have left it."""
+    with folder.alone(machine().is_main_process):
+        if machine().is_main_process:
+            folder.mend()
+        machine().wait_for_everyone()
+        yield
+
+
+def _manifest(experiment: Experiment, data_dir: Path | str | None) -> dict[str, Any]:
+    seed, data = experiment.recipe.seed, experiment.data
+    made = manifest(seed, data.hashes, notes=data.notes)
+    return made | {"data_dir": None if data_dir is None else str(Path(data_dir).absolute())}
+
+
+def _go(
+    experiment: Experiment,
+    folder: RunFolder,
+    progress: Silent,
+    data_dir: Path | str | None,
+    look: Look | None = None,
+) -> dict[str, Any]:
+    """Train what is left; a run of an earlier version may lack its manifest, which is then made."""
+    if not folder.has_manifest and machine().is_main_process:
+        folder.make_manifest_again(_manifest(experiment, data_dir))
+    machine().wait_for_everyone()
+    return Run(experiment, folder, progress, look).all()
 
 
 def _same(folder: RunFolder, recipe: Recipe) -> bool:
@@ -79,7 +109,10 @@ def resume(
         SpikedistillError: if this is no run folder, or a checkpoint in it is damaged.
     """
     folder, progress = RunFolder(path), progress or Silent()
-    recipe = parse(folder.config(), str(folder / "config.yaml"))
-    data_dir = data_dir or folder.manifest().get("data_dir")
-    with folder.alone(machine().is_main_process):
-        return Run(Experiment(recipe, data_dir, progress.say), folder, progress).all()
+    if not folder.path.is_dir():
+        folder.config()  # says that there is no run
+    with _mended(folder):
+        recipe = parse(folder.config(), str(folder / "config.yaml"))
+        if folder.has_manifest:
+            data_dir = data_dir or folder.manifest().get("data_dir")
+        return _go(Experiment(recipe, data_dir, progress.say), folder, progress, data_dir)
