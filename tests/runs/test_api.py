@@ -107,3 +107,18 @@ def test_wrong_words_are_refused_all_at_once(tmp_path: Path) -> None:
         distill(small_ann(), {"model": "digts"}, Stripes(), out=tmp_path / "run", **words)
     for part in ("did you mean 'digits'", "did you mean 'sastc'", "training.lrr", "at least 1"):
         assert part in str(caught.value)
+
+
+def test_rare_classes_count_for_more(tmp_path: Path) -> None:
+    student = {"model": "digits", "activation": "lif", "width": 0.25}
+    words: dict[str, Any] = {"losses": {"cross_entropy": {"class_weights": "balanced"}}, **BRIEF}
+    with pytest.raises(SpikedistillError, match=r"loss 'cross_entropy': class_weights='balanced'"):
+        distill(small_ann(), student, Stripes(), out=tmp_path / "unknown", **words)
+    data = Stripes()
+    data.targets = [index % 2 for index in range(80)]  # type: ignore[attr-defined]
+    assert distill(small_ann(), student, data, out=tmp_path / "known", **words).rows
+    words["losses"] = {"cross_entropy": {"class_weights": [1, 2.5]}}
+    assert distill(small_ann(), student, data, out=tmp_path / "list", **words).rows
+    words["losses"] = {"cross_entropy": {"class_weights": "balancd"}}
+    with pytest.raises(SpikedistillError, match=r"'balancd' does not fit; it takes 'balanced' or"):
+        distill(small_ann(), student, data, out=tmp_path / "wrong", **words)
