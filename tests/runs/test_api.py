@@ -122,3 +122,11 @@ def test_rare_classes_count_for_more(tmp_path: Path) -> None:
     words["losses"] = {"cross_entropy": {"class_weights": "balancd"}}
     with pytest.raises(SpikedistillError, match=r"'balancd' does not fit; it takes 'balanced' or"):
         distill(small_ann(), student, data, out=tmp_path / "wrong", **words)
+
+
+def test_a_negative_weight_is_refused_before_a_folder_is_made(tmp_path: Path) -> None:
+    student = spikedistill.spiking_twin(small_ann(), LIF())
+    losses = {"cross_entropy": {"weight": -1.0}}
+    with pytest.raises(SpikedistillError, match=r"the term 'cross_entropy': a weight is 0 or more"):
+        distill(small_ann(), student, Stripes(), out=tmp_path / "run", losses=losses, **BRIEF)
+    assert not (tmp_path / "run").exists()

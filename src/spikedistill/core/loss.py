@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
+from spikedistill.core.choices import ChoicesChecked
 from spikedistill.core.reference import Reference
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
@@ -23,12 +24,13 @@ class Needs:
     guide_parameters: tuple[str, ...] = ()
 
 
-class Loss(nn.Module, ABC):
+class Loss(ChoicesChecked, nn.Module, ABC):
     """One published comparison: built from two specs, called with two traces, returns a scalar.
 
     A loss owns what it must learn (as ordinary parameters) and nothing else: it never runs a
     network, never sees an optimiser, and has no weight or warm-up of its own (see `Term`).
     The constructor sets `needs` and refuses a pair that cannot work with a sentence (ValueError).
+    Words that a `Literal` option does not take are refused before (`core.choices`).
     """
 
     reference: ClassVar[Reference]

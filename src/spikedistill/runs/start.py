@@ -11,6 +11,7 @@ from torch import nn
 
 from spikedistill.build.cells import default_folder, settled
 from spikedistill.build.experiment import Experiment
+from spikedistill.core.choices import choices_checked
 from spikedistill.core.machine import machine
 from spikedistill.data import DataSet
 from spikedistill.recipes.schema import Recipe, parse
@@ -21,6 +22,7 @@ from spikedistill.training.run_folder import RunFolder
 from spikedistill.training.trainer import Look
 
 
+@choices_checked
 def start(
     recipe: Recipe,
     out: Path | str | None = None,
