@@ -12,7 +12,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.task import Task
 from spikedistill.costs import energy
 from spikedistill.explain import grad_cam, spike_activation_map
-from spikedistill.recipes.shelves import references
+from spikedistill.recipes.cited import references
 from spikedistill.report.chapter import Chapter, key_of
 from spikedistill.report.html import page
 from spikedistill.report.page import FILE, read_page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -61,6 +62,12 @@ class Loss(ChoicesChecked, nn.Module, ABC):
                 "neurons; seat a spiking network there"
             )
         self.needs = Needs()
+
+    @classmethod
+    def origins(cls, options: Mapping[str, Any]) -> tuple[Reference, ...]:
+        """What to cite where it is used with these options; nothing where it has no reference."""
+        reference: Reference | None = getattr(cls, "reference", None)
+        return () if reference is None else (reference,)
 
     @abstractmethod
     def forward(self, learner: Trace, guide: Trace | None, batch: Batch) -> Tensor:

@@ -46,8 +46,8 @@ trained with it keeps more of its accuracy when it is stopped early.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -81,6 +81,7 @@ class CrossEntropy(Loss):
         venue="ICLR",
         year=2022,
         link="https://arxiv.org/abs/2202.11946",
+        kind="conference",
     )
 
     def __init__(
@@ -109,6 +110,11 @@ class CrossEntropy(Loss):
         self.weights: Tensor | None
         weights = None if class_weights is None else _weights(class_weights, learner)
         self.register_buffer("weights", weights, persistent=False)
+
+    @classmethod
+    def origins(cls, options: Mapping[str, Any]) -> tuple[Reference, ...]:
+        """TET's, where every step is judged."""
+        return (cls.reference,) if options.get("time") == "steps" else ()
 
     def forward(self, learner: Trace, guide: Trace | None, batch: Batch) -> Float[Tensor, ""]:
         """The mean over samples (and steps, and positions that count)."""

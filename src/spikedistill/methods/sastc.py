@@ -156,6 +156,7 @@ class SASTC(Loss):
         venue="AAAI",
         year=2025,
         link="https://doi.org/10.1609/aaai.v39i16.33895",
+        kind="conference",
     )
 
     def __init__(

@@ -19,6 +19,7 @@ from spikedistill.runs.cell_by_cell import Run
 from spikedistill.training.manifest import manifest
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
+from spikedistill.training.track import OnEpoch
 from spikedistill.training.trainer import Look
 
 
@@ -32,6 +33,7 @@ def start(
     networks: Mapping[str, nn.Module] | None = None,
     data: DataSet | None = None,
     look: Look | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> dict[str, Any]:
     """Run a recipe in a new folder.
 
@@ -45,6 +47,7 @@ def start(
         networks: networks of the recipe that come from Python, by name.
         data: the data, where they come from Python.
         look: measures something after every epoch of every training (`training.trainer.fit`).
+        on_epoch: called after every epoch of every training with its line of `metrics.jsonl`.
 
     Returns:
         The content of `result.json`.
@@ -63,7 +66,7 @@ def start(
             made = _manifest(experiment, data_dir)
             folder.create(recipe.plain(), made, replace=exist == "replace")
         machine().wait_for_everyone()
-        return _go(experiment, folder, progress, data_dir, look)
+        return _go(experiment, folder, progress, data_dir, look, on_epoch)
 
 
 @contextmanager
@@ -88,12 +91,13 @@ def _go(
     progress: Silent,
     data_dir: Path | str | None,
     look: Look | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> dict[str, Any]:
     """Train what is left; a run of an earlier version may lack its manifest, which is then made."""
     if not folder.has_manifest and machine().is_main_process:
         folder.make_manifest_again(_manifest(experiment, data_dir))
     machine().wait_for_everyone()
-    return Run(experiment, folder, progress, look).all()
+    return Run(experiment, folder, progress, look, on_epoch).all()
 
 
 def _same(folder: RunFolder, recipe: Recipe) -> bool:
