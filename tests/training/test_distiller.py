@@ -203,3 +203,33 @@ def test_a_spec_of_frames_and_a_role_that_is_recorded_on_them():
     with torch.no_grad():
         one_by_one = torch.stack([teacher(frames[:, t]) for t in range(3)])
     assert torch.allclose(distiller.outputs["watcher"], one_by_one, atol=1e-5)
+
+
+class Seen(nn.Module):
+    """Notes how many samples it gets; its tap may have them somewhere else than others."""
+
+    def __init__(self, flat: bool) -> None:
+        super().__init__()
+        self.flat, self.most = flat, 0
+        self.layer, self.tap = nn.Linear(4, 3), nn.Identity()
+        self.taps = {"tap": "tap"}
+
+    def forward(self, x):
+        self.most = max(self.most, len(x))
+        self.tap(x.flatten() if self.flat else x)
+        return self.layer(x)
+
+
+def test_a_batch_is_described_by_two_of_its_samples():
+    network = Seen(flat=False)
+    spec = describe("student", Role(network, 1), torch.rand(64, 4))
+    assert network.most == 2
+    assert (spec.batch_size, spec.outputs, spec.shapes["tap"]) == (64, (1, 64, 3), (1, 64, 4))
+    assert describe("student", Role(network, 1), torch.rand(1, 4)).outputs == (1, 1, 3)
+
+
+def test_a_batch_whose_samples_stand_elsewhere_is_looked_at_whole():
+    network = Seen(flat=True)
+    spec = describe("student", Role(network, 1), torch.rand(64, 4))
+    assert network.most == 64
+    assert (spec.outputs, spec.shapes["tap"]) == ((1, 64, 3), (1, 256))

@@ -28,6 +28,7 @@ from spikedistill.functional.align import whole_differences
 from spikedistill.functional.compiled import compile_is_on, compiling
 from spikedistill.planning.ceilings import Ceilings
 from spikedistill.planning.devices import Assumed, Device, assumptions
+from spikedistill.planning.follower import Follower
 from spikedistill.planning.work import Memory, Work, emptied, imitation, on_paper, work
 from spikedistill.recipes.schema import Recipe
 from spikedistill.training.distiller import Distiller
@@ -159,7 +160,8 @@ class Planner:
             with on_paper(), compiling(False), self.at_once():
                 paper = {name: imitation(network) for name, network in networks.items()}
                 batch = self.batch(settings.batch_size)
-                distiller = self.distiller(cell, paper, batch)
+                with Follower().loops_as_compiled():  # shapes do not need the steps one by one
+                    distiller = self.distiller(cell, paper, batch)
                 emptied(distiller)
                 if settings.checkpoint == "stage":
                     distiller.recompute_stages()
