@@ -107,4 +107,4 @@ def test_the_work_of_a_dry_run_does_not_grow_with_what_it_is_of(
     many = work_of(monkeypatch, f"{steps}=64", "training.epochs=100000", "training.batch_size=128")
     assert many[0] == few[0] > 1000
     assert few[1] > 0
-    assert many[1] == 16 * few[1]  # T times the same two samples, whatever the batch
+    assert many[1] == 16 * few[1]  # T times the same few samples, whatever the batch

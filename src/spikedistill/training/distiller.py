@@ -23,8 +23,8 @@ from spikedistill.training.recompute import Recomputed
 from spikedistill.training.record import Record, Values
 from spikedistill.training.whole_model import WholeModel
 
-FEW = 2
-"""Samples whose shapes tell those of a batch of any size."""
+FEW = 5
+"""Samples whose shapes tell those of a batch of any size; a number that other axes seldom have."""
 
 
 def describe(name: str, role: Role, inputs: Inputs, encoder: Encoder = direct) -> Spec:
