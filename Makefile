@@ -13,6 +13,7 @@ BIN := .venv/bin
 STAMP := .venv/.spikedistill-setup
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+DEMO := runs/digits-sastc
 HOUSE := tests/test_layering.py tests/test_conventions.py tests/test_public_names.py
 
 # Without this pyright asks the network whether there is a newer one.
@@ -29,8 +30,10 @@ help: ## this list
 setup: $(STAMP) ## the package and its tools in .venv
 	@echo "set up: $(BIN)/spikedistill"
 
-demo: $(STAMP) ## the main job: distil a spiking digit classifier, in 90 seconds
-	@$(BIN)/spikedistill run digits-sastc
+demo: $(STAMP) ## the main job: distil a spiking digit classifier, in 90 seconds; again: show it, or go on
+	@if [ -e $(DEMO)/config.yaml ]; then $(BIN)/spikedistill resume $(DEMO); \
+	else $(BIN)/spikedistill run digits-sastc --out $(DEMO); fi
+	@echo "The digits after the point differ with the processor and the number of threads."
 
 # The type-checked pass comes last: its summary is the last line, also in CI.
 test: $(STAMP) browser ## all that CI runs: style, types, layers, tests, doctests

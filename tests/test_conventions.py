@@ -19,6 +19,7 @@ CROSS_CUTTING = {
     "tests/test_benchmarks.py",
     "tests/test_conventions.py",
     "tests/test_layering.py",
+    "tests/test_makefile.py",
     "tests/test_public_names.py",
     "tests/test_readme.py",
     "tests/training/test_two_processes.py",

@@ -17,7 +17,8 @@ from spikedistill.build.saved import rebuild
 from spikedistill.core.clock import spiking
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.spec import Spec
-from spikedistill.recipes import files, shelves
+from spikedistill.recipes import files
+from spikedistill.recipes.cited import references
 from spikedistill.recipes.loss_entry import read_loss
 from spikedistill.recipes.network_entry import read_network
 from spikedistill.runs.start import start
@@ -273,14 +274,14 @@ def test_a_loss_of_ones_own(own: Path) -> None:
     start(files.load("mine.yaml"))
     (line,) = (own / "runs/mine/cells/student/metrics.jsonl").read_text().splitlines()[-1:]
     assert '"LogitMSE": ' in line
-    cited = shelves.references(RunFolder(own / "runs/mine").config())
-    assert [one.key for one in cited] == ["deng2022tet", "hong2025sastc"]
+    cited = references(RunFolder(own / "runs/mine").config())
+    assert [one.key for one in cited] == ["hong2025sastc", "deng2022tet"]
     (own / "mine.yaml").write_text(text.replace("centred", "centered"))
     with pytest.raises(SpikedistillError, match=r"LogitMSE\.centered: unknown option; .*'centred'"):
         files.load("mine.yaml")
     (own / "myloss.py").unlink()  # what is known of the others is still told
     __import__("sys").modules.pop("myloss")
-    assert shelves.references(RunFolder(own / "runs/mine").config()) == cited
+    assert references(RunFolder(own / "runs/mine").config()) == cited
 
 
 def test_stages_are_found_and_said_where_none_are_named(own: Path) -> None:

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.loss import Loss, Needs
 from spikedistill.core.objective import Objective, Role, Term
-from spikedistill.core.schedule import Schedule
+from spikedistill.core.schedule import Pieces, Schedule
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
 
@@ -108,3 +109,20 @@ def test_faulty_objectives_and_roles_get_a_sentence():
 def test_a_role_that_learns_cannot_be_recorded():
     with pytest.raises(ValueError, match="a role that learns answers differently each time"):
         Role(nn.Identity(), trainable=True, record=True)
+
+
+@pytest.mark.parametrize(
+    ("weight", "number"),
+    [
+        (-1.0, "is -1.0"),
+        (float("nan"), "is nan"),
+        (float("inf"), "is inf"),
+        (Schedule(0.0, -2.0), "becomes -2.0"),
+        (Schedule(-0.5, 1.0), "becomes -0.5"),
+        (Pieces((Schedule(0.0, 1.0, until=0.5), Schedule(1.0, -1.0, begin=0.5))), "becomes -1.0"),
+    ],
+)
+def test_a_weight_below_zero_is_refused(weight, number):
+    with pytest.raises(SpikedistillError, match=f"the term 'a': a weight is 0 or .* {number};"):
+        Term("a", product(), weight=weight)
+    assert Term("a", product(), weight=0.0).weight == 0.0

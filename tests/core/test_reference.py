@@ -28,3 +28,40 @@ def test_the_bibliography_entry_leaves_out_what_is_unknown():
         "  year = {2025},\n"
         "}"
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "venue", "link", "lines"),
+    [
+        ("conference", "AAAI", "https://doi.org/10.1609/aaai.v39",
+         ["@inproceedings{key,",
+          "  booktitle = {Proceedings of the AAAI Conference on Artificial Intelligence},",
+          "  doi = {10.1609/aaai.v39},", "  url = {https://doi.org/10.1609/aaai.v39},"]),
+        ("conference", "Small Workshop", "", ["@inproceedings{key,",
+                                              "  booktitle = {Small Workshop},"]),
+        ("journal", "Scientific Reports", "", ["@article{key,",
+                                               "  journal = {Scientific Reports},"]),
+        ("preprint", "", "https://arxiv.org/abs/1503.02531v2",
+         ["@misc{key,", "  eprint = {1503.02531},", "  archiveprefix = {arXiv},"]),
+        ("conference", "ICLR", "https://arxiv.org/abs/2202.11946",
+         ["  booktitle = {International Conference on Learning Representations (ICLR)},",
+          "  eprint = {2202.11946},"]),
+    ],
+)  # fmt: skip
+def test_an_entry_is_of_the_kind_of_its_publication(kind, venue, link, lines):
+    entry = Reference("key", "Title", ("A B",), venue, 2025, link, kind).bibtex().splitlines()
+    assert [line for line in lines if line not in entry] == []
+    assert not any("howpublished" in line for line in entry)
+
+
+def test_every_publication_of_the_library_says_its_kind():
+    from spikedistill.costs import energy
+    from spikedistill.layers import LAYERS
+    from spikedistill.methods import METHODS
+    from spikedistill.neurons import NEURONS
+
+    shelves = [catalogue.find(name) for catalogue in (METHODS, NEURONS, LAYERS)
+               for name in catalogue.names()]  # fmt: skip
+    found = [made.reference for made in shelves if getattr(made, "reference", None)]
+    found += [one for one in vars(energy).values() if isinstance(one, Reference)]
+    assert len(found) >= 9 and not [one.key for one in found if one.kind == "other"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch.utils.data import Subset, TensorDataset
 
-from spikedistill.data import Split
+from spikedistill.data import DataSet, Split, class_counts
 from spikedistill.data._dataset import carve, labels_of, spread, stratified_order
 
 
@@ -48,3 +48,13 @@ def test_a_few_samples_of_sorted_data_show_every_class():
     split = Split(torch.zeros(100, 1, 2, 2, dtype=torch.uint8), torch.arange(100) // 10)
     assert spread(split, 20).labels.bincount().tolist() == [2] * 10
     assert spread(split, 100) is split and len(spread(split, 1)) == 1
+
+
+def test_the_training_samples_of_each_class_are_counted():
+    images = torch.zeros(4, 1, 1, 1, dtype=torch.uint8)
+    split = Split(images, torch.tensor([2, 0, 2, 2]))
+    assert class_counts(DataSet("x", split, split, split, ("a", "b", "c"))) == (1, 0, 3)
+    assert class_counts(DataSet("x", split, split, split, ("a", "b"))) == ()
+    assert class_counts(DataSet("x", split, split, split)) == ()
+    unknown = TensorDataset(torch.zeros(4, 1, 1, 1))
+    assert class_counts(DataSet("x", unknown, unknown, unknown, ("a", "b", "c"))) == ()

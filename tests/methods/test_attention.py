@@ -274,8 +274,3 @@ def test_what_cannot_be_meant_is_refused_with_a_sentence(options, sentence):
     with pytest.raises(ValueError) as raised:
         scene(**options)
     assert sentence in str(raised.value)
-
-
-def test_unknown_names_are_refused_with_the_closest():
-    with pytest.raises(ValueError, match="no attention 'unifrom'; did you mean 'uniform'"):
-        attention_options.refuse_unknown("attention", "unifrom", ("uniform", "diagonal"))

@@ -84,3 +84,61 @@ def test_options_out_of_range_are_refused():
         CrossEntropy(STUDENT, time="steps", lam=2.0)
     with pytest.raises(ValueError, match=r"lam=0.05 .* time='fused'"):
         CrossEntropy(STUDENT, lam=0.05)
+
+
+WEIGHTS = [0.5, 3.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("time", ["fused", "steps"])
+def test_weights_of_classes_are_torchs(time, smoothing):
+    outputs, labels = torch.randn(3, 6, 4), torch.tensor([0, 1, 2, 3, 1, 0])
+    scores = outputs.mean(0, keepdim=True) if time == "fused" else outputs
+    options = {"weight": torch.tensor(WEIGHTS), "label_smoothing": smoothing}
+    shares = torch.randn(6, 4).softmax(-1)
+    for targets in (labels, shares):
+        expected = torch.stack([F.cross_entropy(step, targets, **options) for step in scores])
+        value = loss_of(
+            outputs, targets, time=time, label_smoothing=smoothing, class_weights=WEIGHTS
+        )
+        assert value == pytest.approx(expected.mean().item(), rel=1e-5)
+
+
+def test_weights_of_classes_see_only_positions_that_count():
+    outputs, labels = torch.randn(2, 3, 5, 4), torch.randint(4, (3, 5))
+    mask = torch.tensor([[1, 1, 0, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]]).bool()
+    weights = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    expected = F.cross_entropy(outputs.mean(0)[mask], labels[mask], weight=weights)
+    value = loss_of(outputs, labels, mask, class_weights=weights.tolist())
+    assert value == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_equal_weights_change_nothing_and_a_batch_without_weight_is_zero():
+    outputs, labels = torch.randn(2, 3, 4), torch.tensor([3, 3, 3])
+    plain = loss_of(outputs, labels)
+    assert loss_of(outputs, labels, class_weights=[2.0] * 4) == pytest.approx(plain, rel=1e-6)
+    assert loss_of(outputs, labels, class_weights=WEIGHTS) == 0.0
+
+
+def test_balanced_weights_are_counted_in_the_training_data():
+    counts = (10, 30, 0, 60)
+    spec = Spec("student", 2, 1, 4, class_counts=counts)
+    loss = CrossEntropy(spec, class_weights="balanced")
+    assert loss.weights.tolist() == pytest.approx([100 / 40, 100 / 120, 0.0, 100 / 240])
+    assert not loss.state_dict()
+    with pytest.raises(ValueError, match=r"'balanced' counts the labels .* give the 4 factors"):
+        CrossEntropy(STUDENT, class_weights="balanced")
+
+
+@pytest.mark.parametrize(
+    ("weights", "sentence"),
+    [
+        ([1.0, 2.0], "has 2 numbers and the student tells 4 classes apart"),
+        ([1.0, -1.0, 1.0, 1.0], "of 0 or more, not all 0, and here one is -1.0"),
+        ([1.0, float("nan"), 1.0, 1.0], "and here one is nan"),
+        ([0.0] * 4, "and here all are 0"),
+    ],
+)
+def test_wrong_weights_of_classes_are_refused(weights, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        CrossEntropy(STUDENT, class_weights=weights)

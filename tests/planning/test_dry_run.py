@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch._subclasses.fake_tensor import FakeTensor
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.neurons.lif import LIF
 from spikedistill.planning.dry_run import dry_run
+from spikedistill.planning.follower import Follower
 from spikedistill.recipes import files
 
 ALONE = ("phases.student.losses=[cross_entropy]", "phases.student.compare={}")
@@ -72,3 +76,35 @@ def test_damaged_data_are_not_missing_data(tmp_path: Path) -> None:
 def test_data_that_only_their_files_know_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(SpikedistillError, match="holds 0 classes"):
         dry_run(files.load("digits-sastc", ["data={name: imagefolder}"]), tmp_path)
+
+
+def work_of(monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, int]:
+    """Operations that a dry run follows, and elements that neurons of real networks see."""
+    seen = [0, 0]
+    follow, step = Follower.__torch_dispatch__, LIF.step
+
+    def counted(self: Any, *given: Any) -> Any:
+        seen[0] += 1
+        return follow(self, *given)
+
+    def stepped(self: Any, current: Any, state: Any) -> Any:
+        seen[1] += 0 if isinstance(current, FakeTensor) else current.numel()
+        return step(self, current, state)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Follower, "__torch_dispatch__", counted)
+        patch.setattr(LIF, "step", stepped)
+        dry_run(files.load("digits-sastc", ["phases.student.compare={}", *words]))
+    return seen[0], seen[1]
+
+
+@pytest.mark.compiled
+def test_the_work_of_a_dry_run_does_not_grow_with_what_it_is_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = "phases.student.roles.student.timesteps"
+    few = work_of(monkeypatch, f"{steps}=4", "training.epochs=1", "training.batch_size=16")
+    many = work_of(monkeypatch, f"{steps}=64", "training.epochs=100000", "training.batch_size=128")
+    assert many[0] == few[0] > 1000
+    assert few[1] > 0
+    assert many[1] == 16 * few[1]  # T times the same few samples, whatever the batch

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +248,48 @@ def test_a_quiet_run_still_warns(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert repr(result) == (
         f"Result(accuracy {result.score:.2f} % after T = 2 steps, run={str(tmp_path / 'run')!r})"
     )
+
+
+def test_rare_classes_count_for_more(tmp_path: Path) -> None:
+    student = {"model": "digits", "activation": "lif", "width": 0.25}
+    words: dict[str, Any] = {"losses": {"cross_entropy": {"class_weights": "balanced"}}, **BRIEF}
+    with pytest.raises(SpikedistillError, match=r"loss 'cross_entropy': class_weights='balanced'"):
+        distill(small_ann(), student, Stripes(), out=tmp_path / "unknown", **words)
+    data = Stripes()
+    data.targets = [index % 2 for index in range(80)]  # type: ignore[attr-defined]
+    assert distill(small_ann(), student, data, out=tmp_path / "known", **words).rows
+    words["losses"] = {"cross_entropy": {"class_weights": [1, 2.5]}}
+    assert distill(small_ann(), student, data, out=tmp_path / "list", **words).rows
+    words["losses"] = {"cross_entropy": {"class_weights": "balancd"}}
+    with pytest.raises(SpikedistillError, match=r"'balancd' does not fit; it takes 'balanced' or"):
+        distill(small_ann(), student, data, out=tmp_path / "wrong", **words)
+
+
+def test_a_negative_weight_is_refused_before_a_folder_is_made(tmp_path: Path) -> None:
+    student = spikedistill.spiking_twin(small_ann(), LIF())
+    losses = {"cross_entropy": {"weight": -1.0}}
+    with pytest.raises(SpikedistillError, match=r"the term 'cross_entropy': a weight is 0 or more"):
+        distill(small_ann(), student, Stripes(), out=tmp_path / "run", losses=losses, **BRIEF)
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_epoch_is_told_once_it_is_kept(tmp_path: Path) -> None:
+    student = {"model": "digits", "activation": "lif", "width": 0.25}
+    words: dict[str, Any] = {**BRIEF, "losses": {"cross_entropy": {}}, "epochs": 3}
+    told, teacher = list[dict[str, Any]](), small_ann()
+
+    def until_two(row: dict[str, Any]) -> None:
+        told.append(row)
+        row["losses"].clear()  # a copy: what is kept stays
+        if row["epoch"] == 2 and len(told) == 2:
+            raise RuntimeError("seen enough")
+
+    call = {"out": tmp_path / "run", "on_epoch": until_two, **words}
+    with pytest.raises(RuntimeError, match="seen enough"):
+        distill(teacher, student, Stripes(), **call)
+    result = distill(teacher, student, Stripes(), **call)
+    assert [row["epoch"] for row in told] == [1, 2, 3]
+    kept = (tmp_path / "run/cells/student/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["losses"].keys() for line in kept] == [{"cross_entropy"}] * 3
+    whole = distill(teacher, student, Stripes(), out=tmp_path / "whole", **words)
+    assert whole.rows[-1].scores == result.rows[-1].scores

@@ -1,6 +1,7 @@
 """One phase as one module: who runs, who learns, what is recorded."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from spikedistill.methods.logit_kd import LogitKD
 from spikedistill.methods.sastc import SASTC
 from spikedistill.models.digits import digits
 from spikedistill.neurons.lif import LIF
-from spikedistill.training.distiller import Distiller, describe
+from spikedistill.training.distiller import FEW, Distiller, describe
 
 
 def pair(weights=(1.0, 1.0, 10.0)):
@@ -203,3 +204,25 @@ def test_a_spec_of_frames_and_a_role_that_is_recorded_on_them():
     with torch.no_grad():
         one_by_one = torch.stack([teacher(frames[:, t]) for t in range(3)])
     assert torch.allclose(distiller.outputs["watcher"], one_by_one, atol=1e-5)
+
+
+class Seen(nn.Module):
+    """Notes how many samples it gets."""
+
+    taps: ClassVar[dict[str, str]] = {"tap": "tap"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.tap, self.most = nn.Linear(4, 3), nn.Identity(), 0
+
+    def forward(self, x):
+        self.most = max(self.most, len(x))
+        return self.layer(self.tap(x))
+
+
+def test_a_batch_is_described_by_a_few_of_its_samples():
+    network = Seen()
+    spec = describe("student", Role(network, 1), torch.rand(64, 4))
+    assert network.most == FEW
+    assert (spec.batch_size, spec.outputs, spec.shapes["tap"]) == (64, (1, 64, 3), (1, 64, 4))
+    assert describe("student", Role(network, 1), torch.rand(1, 4)).outputs == (1, 1, 3)

@@ -19,7 +19,7 @@ from spikedistill.pages.chapter import Chapter, key_of
 from spikedistill.pages.html import page
 from spikedistill.pages.page import FILE, read_page
 from spikedistill.pages.read_run import Run, read_run
-from spikedistill.recipes.shelves import references
+from spikedistill.recipes.cited import references
 from spikedistill.tasks import TASKS
 from spikedistill.training.progress import Silent
 

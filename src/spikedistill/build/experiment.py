@@ -32,6 +32,7 @@ from spikedistill.teachers import load_weights
 from spikedistill.training.distiller import Distiller
 from spikedistill.training.evaluate import metric_taps
 from spikedistill.training.run_folder import RunFolder
+from spikedistill.training.track import check_trackers
 
 
 @dataclass
@@ -257,6 +258,7 @@ class Experiment:
         with compiling(False):
             ready = self.prepare(cell)
         self._check_judges(ready, settings.epochs)
+        check_trackers(settings.track)
         if ready.objective is not None:
             built = ready.distiller()
             if settings.checkpoint == "stage":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from torch import nn
 
@@ -13,7 +14,7 @@ from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.core.spec import Spec
 from spikedistill.core.speech import remedy
 from spikedistill.core.trace import Batch
-from spikedistill.data import DataSet, encoder
+from spikedistill.data import DataSet, class_counts, encoder
 from spikedistill.methods import METHODS
 from spikedistill.recipes import parts
 from spikedistill.recipes.loss_entry import LossEntry
@@ -27,20 +28,31 @@ def build_specs(
     batch: Batch,
     encoding: str,
     data: DataSet,
+    counts: tuple[int, ...] | None = None,
 ) -> dict[str, Spec]:
     """What each role looks like on a real batch.
+
+    Args:
+        roles: name -> how a network is run.
+        networks: by name.
+        batch: of the size that training will use.
+        encoding: how samples become steps.
+        data: of the phase.
+        counts: training samples of each class; None: counted in the data.
 
     Raises:
         SpikedistillError: if a network does not take the inputs, or its outputs are not those of
             the task.
     """
     classes = len(data.classes) or None
+    counts = class_counts(data) if counts is None else counts
     specs: dict[str, Spec] = {}
     for name, role in roles.items():
         where = f"the {name} (network {role.network!r})"
         try:
             made = Role(networks[role.network], role.timesteps)
-            specs[name] = describe(name, made, batch.inputs, encoder(encoding))
+            seen = describe(name, made, batch.inputs, encoder(encoding))
+            specs[name] = replace(seen, class_counts=counts)
         except SpikedistillError as error:
             raise SpikedistillError(f"{where}: {error}") from error
         try:

@@ -26,6 +26,7 @@ from spikedistill.cli import (
     study,
 )
 from spikedistill.cli._threads import let_threads_wait_briefly
+from spikedistill.cli._warnings import keep_library_warnings
 
 app = typer.Typer(
     name="spikedistill",
@@ -83,4 +84,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "--debug" in given:
         given = ["--debug", *(word for word in given if word != "--debug")]
+    else:
+        keep_library_warnings()
     app(args=given, prog_name="spikedistill")

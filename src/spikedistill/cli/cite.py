@@ -21,7 +21,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
 ) -> None:
     """Print BibTeX entries of what a run used."""
-    from spikedistill.recipes.shelves import references
+    from spikedistill.recipes.cited import references
     from spikedistill.training.run_folder import RunFolder
 
     found = references(RunFolder(folder).config())

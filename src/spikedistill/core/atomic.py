@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,3 +26,16 @@ def put(target: Path, save: Callable[[Path], object]) -> Path:
     finally:
         partial.unlink(missing_ok=True)
     return target
+
+
+def name_of_partial(path: Path) -> str | None:
+    """The name of the file that a process was writing here; None where this is no such file.
+
+    Example:
+        >>> name_of_partial(Path("run/.config.yaml.4711.part"))
+        'config.yaml'
+        >>> name_of_partial(Path("run/.films.part")) is None
+        True
+    """
+    found = re.fullmatch(r"\.(.+)\.\d+\.part", path.name)
+    return found and found[1]

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from spikedistill.core.choices import ChoicesChecked
 from spikedistill.core.errors import SpikedistillError
 
 
@@ -33,7 +34,7 @@ SPIKES = Alphabet()
 """0 and 1."""
 
 
-class Temporal(nn.Module):
+class Temporal(ChoicesChecked, nn.Module):
     """A layer that sees time. All others get `[T * B, ...]` and never know.
 
     Whoever runs a network (`run`) tells its temporal layers how many steps there are. A temporal

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from torch import nn
 
+from spikedistill.core.choices import ChoicesChecked
 from spikedistill.core.reference import Reference
 from spikedistill.core.trace import Batch
 from spikedistill.core.tree import Inputs
@@ -32,7 +33,7 @@ class Material:
     """False where only the architecture counts, because the state is loaded afterwards."""
 
 
-class Conversion(ABC):
+class Conversion(ChoicesChecked, ABC):
     """One way from a network to another; its options are those of its constructor.
 
     An option called `neuron` takes a neuron of the catalogue (`lif`, `{lif: {tau: 2.0}}`).

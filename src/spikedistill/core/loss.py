@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
+from spikedistill.core.choices import ChoicesChecked
 from spikedistill.core.reference import Reference
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
@@ -23,12 +25,13 @@ class Needs:
     guide_parameters: tuple[str, ...] = ()
 
 
-class Loss(nn.Module, ABC):
+class Loss(ChoicesChecked, nn.Module, ABC):
     """One published comparison: built from two specs, called with two traces, returns a scalar.
 
     A loss owns what it must learn (as ordinary parameters) and nothing else: it never runs a
     network, never sees an optimiser, and has no weight or warm-up of its own (see `Term`).
     The constructor sets `needs` and refuses a pair that cannot work with a sentence (ValueError).
+    Words that a `Literal` option does not take are refused before (`core.choices`).
     """
 
     reference: ClassVar[Reference]
@@ -59,6 +62,12 @@ class Loss(nn.Module, ABC):
                 "neurons; seat a spiking network there"
             )
         self.needs = Needs()
+
+    @classmethod
+    def origins(cls, options: Mapping[str, Any]) -> tuple[Reference, ...]:
+        """What to cite where it is used with these options; nothing where it has no reference."""
+        reference: Reference | None = getattr(cls, "reference", None)
+        return () if reference is None else (reference,)
 
     @abstractmethod
     def forward(self, learner: Trace, guide: Trace | None, batch: Batch) -> Tensor:

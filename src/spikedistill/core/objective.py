@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.loss import Loss
-from spikedistill.core.schedule import Weight, at
+from spikedistill.core.schedule import Weight, at, refuse_weight
 from spikedistill.core.trace import Batch, Trace
 
 
@@ -34,7 +35,11 @@ class Role:
 
 @dataclass(frozen=True)
 class Term:
-    """One loss seated between two roles, with its weight."""
+    """One loss seated between two roles, with its weight.
+
+    Raises:
+        SpikedistillError: if the weight is below 0 or no number.
+    """
 
     name: str
     loss: Loss
@@ -46,6 +51,10 @@ class Term:
     """Cut the guide's trace from the graph. False only for papers that let it flow."""
 
     def __post_init__(self) -> None:
+        try:
+            refuse_weight(self.weight)
+        except SpikedistillError as error:
+            raise SpikedistillError(f"the term {self.name!r}: {error}") from error
         if not self.loss.uses_guide:
             object.__setattr__(self, "guide", None)
 

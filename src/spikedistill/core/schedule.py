@@ -7,7 +7,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from spikedistill.core.choices import choices_checked
+from spikedistill.core.errors import SpikedistillError
 
+
+@choices_checked
 @dataclass(frozen=True)
 class Schedule:
     """A number that goes from `start` to `end` while progress goes from `begin` to `until`.
@@ -70,6 +74,33 @@ class Pieces:
 
 Weight = float | Schedule | Pieces
 """A number, or one that changes over a phase."""
+
+
+def refuse_weight(weight: Weight) -> None:
+    """Refuse a weight that is below 0 anywhere, or no number.
+
+    Raises:
+        SpikedistillError: with the number.
+
+    Example:
+        >>> refuse_weight(Schedule(0.0, -2.0))
+        Traceback (most recent call last):
+            ...
+        spikedistill.core.errors.SpikedistillError: a weight is 0 or more, and this one becomes -2.0; a loss is minimised, so give how much it counts
+    """  # noqa: E501
+    pieces = weight.pieces if isinstance(weight, Pieces) else (weight,)
+    ends = [
+        end
+        for one in pieces
+        for end in ((one.start, one.end) if isinstance(one, Schedule) else (one,))
+    ]
+    wrong = next((end for end in ends if not 0 <= end < math.inf), None)
+    if wrong is not None:
+        word = "becomes" if isinstance(weight, Schedule | Pieces) else "is"
+        raise SpikedistillError(
+            f"a weight is 0 or more, and this one {word} {wrong}; a loss is minimised, so give how "
+            "much it counts"
+        )
 
 
 def at(weight: Weight, progress: float) -> float:

@@ -35,6 +35,8 @@ class Spec:
     """Whether the network has neurons."""
     classifier: str | None = None
     """Path of the layer whose outputs the network returns; None where none does."""
+    class_counts: tuple[int, ...] = ()
+    """How many training samples each of the K classes has; empty where that is not known."""
 
     def select(self, *patterns: str) -> tuple[str, ...]:
         """Declared taps that match the shell patterns, in the order of declaration.

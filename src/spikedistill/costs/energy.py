@@ -25,6 +25,7 @@ REFERENCE = Reference(
     venue="ISSCC",
     year=2014,
     link="https://doi.org/10.1109/ISSCC.2014.6757323",
+    kind="conference",
 )
 
 

@@ -12,6 +12,7 @@ from spikedistill.data._collate import collate_tensors as collate_tensors
 from spikedistill.data._dataset import DataSet as DataSet
 from spikedistill.data._dataset import Samples as Samples
 from spikedistill.data._dataset import Split as Split
+from spikedistill.data._dataset import class_counts as class_counts
 from spikedistill.data._dataset import length as length
 from spikedistill.data._dataset import pick as pick
 from spikedistill.data._dataset import spread as spread

@@ -135,6 +135,15 @@ def starts_at(data: DataSet) -> int | None:
     return min(known, default=None)
 
 
+def class_counts(data: DataSet) -> tuple[int, ...]:
+    """How many training samples each class has; empty where that takes loading them."""
+    labels = labels_of(data.train)
+    if labels is None or not data.classes or not len(labels) or labels.min() < 0:
+        return ()
+    counts = torch.bincount(labels, minlength=len(data.classes)).tolist()
+    return tuple(counts) if len(counts) == len(data.classes) else ()
+
+
 def length(samples: Samples) -> int:
     """How many samples there are.
 

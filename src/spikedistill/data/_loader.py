@@ -141,6 +141,11 @@ class Loader:
         """Steps per epoch of this process."""
         return self._steps
 
+    @property
+    def used(self) -> int:
+        """Samples of an epoch, of all processes together."""
+        return self._used
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on; nothing before is loaded.
 

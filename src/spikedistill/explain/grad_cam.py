@@ -40,6 +40,7 @@ REFERENCE = Reference(
     venue="ICCV",
     year=2017,
     link="https://arxiv.org/abs/1610.02391",
+    kind="conference",
 )
 
 

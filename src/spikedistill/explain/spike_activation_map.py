@@ -43,6 +43,7 @@ REFERENCE = Reference(
     venue="Scientific Reports",
     year=2021,
     link="https://doi.org/10.1038/s41598-021-98448-0",
+    kind="journal",
 )
 
 SUMMED_TO = 4

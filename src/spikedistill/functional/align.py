@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from spikedistill.functional.alike import alike
+
 # Elements of a block of differences: two megabytes in float32. Smaller ones fit better into the
 # caches of the cores, but waking threads for each costs more than that saves.
 _BLOCK = 2**19
@@ -112,7 +114,7 @@ def _differences(learner: Tensor, guide: Tensor) -> Iterator[tuple[int, slice, T
     block = max(1, _BLOCK // learner[0, 0].numel()) if few else count
     for start in range(0, count, block):
         samples = slice(start, min(start + block, count))
-        for t in range(steps):
+        for t in alike(steps):
             difference = learner[t, samples].to(_wide(learner, guide), copy=True)
             yield t, samples, difference.sub_(guide[_step(t, guide), samples])
 

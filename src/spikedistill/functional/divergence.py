@@ -31,13 +31,18 @@ def softened_kl(
 
 
 def label_cross_entropy(
-    logits: Float[Tensor, "*item K"], targets: Shaped[Tensor, "*target"], smoothing: float = 0.0
+    logits: Float[Tensor, "*item K"],
+    targets: Shaped[Tensor, "*target"],
+    smoothing: float = 0.0,
+    weights: Float[Tensor, "K"] | None = None,
 ) -> Float[Tensor, "*item"]:
     """Cross-entropy of every item against its label, in float32 at least.
 
     Integer targets `[...]` are class indices, floating ones `[..., K]` class probabilities. Leading
     axes broadcast (labels `[B]` serve every step of logits `[T, B, K]`). `smoothing` moves that
-    share of the target's probability to the uniform distribution.
+    share of the target's probability to the uniform distribution. `weights` are factors of the
+    classes, as torch's: of an item with a class they are to be divided by their mean over all
+    items (`label_weights`).
 
     Example:
         >>> logits = torch.tensor([1.15, 0.7, 0.05, -0.25])
@@ -45,6 +50,8 @@ def label_cross_entropy(
         0.796198
     """
     log_q = at_least_float32(logits).log_softmax(-1)
+    if weights is not None:
+        log_q = log_q * weights
     if targets.is_floating_point():
         loss = -(targets * log_q).sum(-1)
     else:
@@ -53,6 +60,20 @@ def label_cross_entropy(
     if smoothing:
         loss = (1 - smoothing) * loss - smoothing * log_q.mean(-1)
     return loss
+
+
+def label_weights(
+    targets: Shaped[Tensor, "*target"], weights: Float[Tensor, "K"]
+) -> Float[Tensor, "*item"]:
+    """What each item counts in a weighted mean: its class's weight, and 1 where it has shares.
+
+    Example:
+        >>> label_weights(torch.tensor([0, 2, 0]), torch.tensor([1.0, 2.0, 5.0])).tolist()
+        [1.0, 5.0, 1.0]
+    """
+    if targets.is_floating_point():
+        return torch.ones_like(targets[..., 0])
+    return weights[targets]
 
 
 def masked_mean(

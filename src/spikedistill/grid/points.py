@@ -15,7 +15,7 @@ from spikedistill.recipes.schema import Phase, Recipe, parse, plain_role
 from spikedistill.training.settings import Settings
 from spikedistill.training.trainer import Look as EpochLook
 
-_INDIFFERENT = ("workers", "save_every")  # settings that leave every number as it is
+_INDIFFERENT = ("workers", "save_every", "track")  # settings that leave every number as it is
 
 
 @dataclass(frozen=True)

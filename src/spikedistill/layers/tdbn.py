@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.reference import Reference
 
 
 class TDBN(nn.BatchNorm2d):
@@ -33,6 +35,15 @@ class TDBN(nn.BatchNorm2d):
         0.3536
     """
 
+    reference: ClassVar[Reference] = Reference(
+        key="zheng2021tdbn",
+        title="Going Deeper With Directly-Trained Larger Spiking Neural Networks",
+        authors=("Hanle Zheng", "Yujie Wu", "Lei Deng", "Yifan Hu", "Guoqi Li"),
+        venue="AAAI",
+        year=2021,
+        link="https://arxiv.org/abs/2011.05280",
+        kind="conference",
+    )
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from spikedistill.core.errors import suggest
+from spikedistill.core.choices import ChoicesChecked
 from spikedistill.core.schedule import Schedule
 from spikedistill.core.trace import Trace
 from spikedistill.functional.float32 import at_least_float32
@@ -41,7 +41,7 @@ def embed(mlps: nn.ModuleList, run: Trace, taps: Sequence[str]) -> Float[Tensor,
     return torch.stack(rows, 2)
 
 
-class Temperature(nn.Module):
+class Temperature(ChoicesChecked, nn.Module):
     """What the scores of attention are divided by: a number, a schedule, or learned.
 
     A learned temperature is the exponential of the parameter `log`, so it is positive; it starts
@@ -55,7 +55,6 @@ class Temperature(nn.Module):
         super().__init__()
         self.given = given
         if isinstance(given, str):
-            refuse_unknown("temperature", given, ("learned",))
             self.log = nn.Parameter(torch.zeros(()))
             return
         ends = (given.start, given.end) if isinstance(given, Schedule) else (given,)
@@ -79,16 +78,6 @@ class Temperature(nn.Module):
         return self.log.exp() if isinstance(self.given, str) else self.given
 
 
-def refuse_unknown(option: str, given: str, known: Sequence[str]) -> None:
-    """Refuse a name that an option of sastc does not know.
-
-    Raises:
-        ValueError: naming the closest that it knows.
-    """
-    if given not in known:
-        raise ValueError(f"sastc has no {option} {given!r}; {suggest(given, known)}")
-
-
 def refuse_options(
     kind: AttentionName, temperature: TemperatureOption, entropy_floor: float, skip_below: float
 ) -> None:
@@ -97,7 +86,6 @@ def refuse_options(
     Raises:
         ValueError: naming the option and the remedy.
     """
-    refuse_unknown("attention", kind, get_args(AttentionName))
     if not 0 <= entropy_floor < 1:
         raise ValueError(
             "entropy_floor is a share of the greatest entropy, from 0 to below 1, not "

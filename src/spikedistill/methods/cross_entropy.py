@@ -18,6 +18,10 @@ count.
   `time="steps"`. The paper: phi 1, lam 1e-3 on event data, 0.05 on static images (the latter is a
   reconstruction). Default lam 0.
 - `label_smoothing`: share of the target that goes to the uniform distribution. Default 0.
+- `class_weights`: a factor for each of the K classes, where some are rare in the training data: a
+  list of K numbers, or `"balanced"`, N / (K n_k) for the n_k of N training samples of class k. The
+  mean is then torch's, over weights: `sum_b w[y] CE / sum_b w[y]`; of targets that are
+  probabilities `y[b, k]` it is `-1/B sum_bk w[k] y[b, k] log q[b, k]`. Default none.
 - `target`: which entry to read where `batch.targets` is a mapping. Default `"label"`.
 
 **Relations** the term that every recipe starts from; `logit_kd` replaces the label by a guide.
@@ -41,8 +45,11 @@ trained with it keeps more of its accuracy when it is stopped early.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -51,7 +58,11 @@ from spikedistill.core.loss import Loss
 from spikedistill.core.reference import Reference
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
-from spikedistill.functional.divergence import label_cross_entropy, masked_mean
+from spikedistill.functional.divergence import (
+    label_cross_entropy,
+    label_weights,
+    masked_mean,
+)
 from spikedistill.functional.float32 import at_least_float32
 
 
@@ -70,6 +81,7 @@ class CrossEntropy(Loss):
         venue="ICLR",
         year=2022,
         link="https://arxiv.org/abs/2202.11946",
+        kind="conference",
     )
 
     def __init__(
@@ -81,6 +93,7 @@ class CrossEntropy(Loss):
         phi: float = 1.0,
         lam: float = 0.0,
         label_smoothing: float = 0.0,
+        class_weights: Literal["balanced"] | Sequence[float] | None = None,
         target: str = "label",
     ) -> None:
         super().__init__(learner, guide)
@@ -94,14 +107,26 @@ class CrossEntropy(Loss):
             )
         self.time, self.phi, self.lam = time, phi, lam
         self.label_smoothing, self.target = label_smoothing, target
+        self.weights: Tensor | None
+        weights = None if class_weights is None else _weights(class_weights, learner)
+        self.register_buffer("weights", weights, persistent=False)
+
+    @classmethod
+    def origins(cls, options: Mapping[str, Any]) -> tuple[Reference, ...]:
+        """TET's, where every step is judged."""
+        return (cls.reference,) if options.get("time") == "steps" else ()
 
     def forward(self, learner: Trace, guide: Trace | None, batch: Batch) -> Float[Tensor, ""]:
         """The mean over samples (and steps, and positions that count)."""
         logits = learner.logits if self.time == "fused" else learner.outputs
         mask = batch.mask if learner.outputs.ndim > 3 else None
+        labels = self.labels(batch)
         loss = masked_mean(
-            label_cross_entropy(logits, self.labels(batch), self.label_smoothing), mask
+            label_cross_entropy(logits, labels, self.label_smoothing, self.weights), mask
         )
+        if self.weights is not None:
+            share = masked_mean(label_weights(labels, self.weights), mask)
+            loss = loss / share.clamp_min(torch.finfo(share.dtype).tiny)
         if self.lam:  # Deng et al. 2022, equation 11
             distance = (at_least_float32(learner.outputs) - self.phi).square().mean(-1)
             loss = (1 - self.lam) * loss + self.lam * masked_mean(distance, mask)
@@ -121,3 +146,30 @@ class CrossEntropy(Loss):
                 f"{suggest(self.target, batch.targets)}"
             )
         return batch.targets[self.target]
+
+
+def _weights(given: str | Sequence[float], learner: Spec) -> Tensor:
+    """The factors of the classes, `[K]`.
+
+    Raises:
+        ValueError: if these are not K factors, or the training labels cannot be counted.
+    """
+    if isinstance(given, str):
+        counts = learner.class_counts
+        if not counts:
+            raise ValueError(
+                "class_weights='balanced' counts the labels of the training data, and here they "
+                "cannot be read without loading every sample (or only the lower calls are used); "
+                f"give the {learner.classes} factors as a list"
+            )
+        given = [sum(counts) / (len(counts) * one) if one else 0.0 for one in counts]
+    if len(given) != learner.classes:
+        raise ValueError(
+            f"class_weights has {len(given)} numbers and the {learner.role} tells "
+            f"{learner.classes} classes apart; give one for each class"
+        )
+    wrong = [one for one in given if not 0 <= one < math.inf]
+    if wrong or not any(given):
+        what = f"one is {wrong[0]}" if wrong else "all are 0"
+        raise ValueError(f"class_weights are factors of 0 or more, not all 0, and here {what}")
+    return torch.tensor([float(one) for one in given])

@@ -76,6 +76,7 @@ class FitNet(Loss):
         venue="ICLR",
         year=2015,
         link="https://arxiv.org/abs/1412.6550",
+        kind="conference",
     )
 
     def __init__(

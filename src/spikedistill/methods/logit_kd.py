@@ -68,6 +68,7 @@ class LogitKD(Loss):
         venue="NIPS Deep Learning Workshop 2014",
         year=2015,
         link="https://arxiv.org/abs/1503.02531",
+        kind="preprint",
     )
 
     def __init__(

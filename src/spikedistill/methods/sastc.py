@@ -97,7 +97,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -123,7 +123,6 @@ from spikedistill.methods._attention import (
     embed,
     normalized,
     refuse_options,
-    refuse_unknown,
 )
 from spikedistill.methods._skipping import PairSkipping
 from spikedistill.projectors import (
@@ -157,6 +156,7 @@ class SASTC(Loss):
         venue="AAAI",
         year=2025,
         link="https://doi.org/10.1609/aaai.v39i16.33895",
+        kind="conference",
     )
 
     def __init__(
@@ -182,7 +182,6 @@ class SASTC(Loss):
         refuse_classes("sastc", learner, guide)
         refuse_timesteps("sastc", learner, guide)
         refuse_options(attention, temperature, entropy_floor, skip_below)
-        refuse_unknown("features", features, ("raw", "normalized"))
         mine, theirs = learner.select(*learner_taps), guide.select(*guide_taps)
         self.needs = Needs(learner=mine, guide=theirs)
         self.kind, self.features, self.entropy_floor = attention, features, entropy_floor
@@ -285,8 +284,6 @@ def _gaps(
     """The gaps of all pairs `[T, B, I J]`, or of one for each learner layer `[T, B, I]`."""
     kinds = {"full": Projector, "pointwise": PointwiseProjector, "grouped": GroupedProjector}
     pools = {"max": max_to_grid, "average": mean_to_grid}
-    refuse_unknown("projector", projector, get_args(ProjectorName))
-    refuse_unknown("pool", pool, tuple(pools))
     if diagonal is not None:
         goals = [taps.guide[j] for j in diagonal]
         pairs = list(zip(taps.learner, goals, strict=True))

@@ -37,6 +37,7 @@ class IF(Neuron):
         venue="NeurIPS",
         year=2021,
         link="https://arxiv.org/abs/2102.04159",
+        kind="conference",
     )
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "sew": {"detach_reset": True, "surrogate": ATan(2.0), "fires_at_equality": True},

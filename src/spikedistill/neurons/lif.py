@@ -68,6 +68,7 @@ class LIF(Neuron):
         venue="ICLR",
         year=2022,
         link="https://arxiv.org/abs/2202.11946",
+        kind="conference",
     )
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "sastc": {},

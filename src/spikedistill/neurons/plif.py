@@ -54,6 +54,7 @@ class PLIF(Neuron):
         venue="ICCV",
         year=2021,
         link="https://arxiv.org/abs/2007.05785",
+        kind="conference",
     )
     presets: ClassVar[dict[str, dict[str, Any]]] = {"plif": {}}
 

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflatten
 
 from spikedistill.functional import compiled
+from spikedistill.functional.loop import Loop
 from spikedistill.functional.recall import can_fire_again
 
 Kind = Literal["multiply", "norm", "neuron", "pass", "free"]
@@ -108,7 +109,7 @@ class Follower(TorchDispatchMode):
         super().__init__()
         self.operations: Counter[Operation] = Counter()
         self._sections: list[tuple[int, str]] = []
-        self._silent = False
+        self._silent, self._times = False, 1
         self.enter_section("other")
 
     def enter_section(self, name: str) -> str:
@@ -146,7 +147,7 @@ class Follower(TorchDispatchMode):
                     0 if kind == "free" else bytes_moved(name, args, kwargs, result),
                     Call.of(func, (args, kwargs or {}), kind, pointwise),
                 )
-            ] += 1
+            ] += self._times
         return result
 
     def place(self) -> tuple[str, bool]:
@@ -203,7 +204,16 @@ class Follower(TorchDispatchMode):
         """Write down one direction of a loop over time."""
         section, backward = self.place()
         moved = nbytes(call.leaves) + nbytes(results)
-        self.operations[Operation(section, backward, 0, moved, call)] += 1
+        self.operations[Operation(section, backward, 0, moved, call)] += self._times
+
+    @contextmanager
+    def repeat(self, times: int) -> Generator[None, None, None]:
+        """What runs inside is written down as if it ran so often."""
+        before, self._times = self._times, self._times * times
+        try:
+            yield
+        finally:
+            self._times = before
 
 
 class _Loop(torch.autograd.Function):
@@ -214,7 +224,7 @@ class _Loop(torch.autograd.Function):
         ctx.follower, ctx.function = follower, function
         ctx.save_for_backward(*inputs)
         with follower.silent():
-            results = function(*inputs)
+            results = _results(function, *inputs)
         given = ((function, *inputs), {})
         follower.loop(Call.of(replay_forward, given, "neuron"), results)
         return results
@@ -230,6 +240,14 @@ class _Loop(torch.autograd.Function):
         given = ((ctx.function, wanted, gradients, inputs), {})
         ctx.follower.loop(Call.of(replay_backward, given, "neuron"), found)
         return None, None, *found
+
+
+def _results(function: Any, *inputs: Tensor) -> tuple[Tensor, ...]:
+    """What a loop returns, of one step where that tells all: tensors of the right look."""
+    if not isinstance(function, Loop) or function.seen:
+        return function(*inputs)
+    one = replace(function, timesteps=1)(inputs[0][:1], *inputs[1:])
+    return tuple(x.new_empty((function.timesteps, *x.shape[1:])) for x in one)
 
 
 def replay_forward(function: compiled.Pure, *inputs: Tensor) -> Any:

@@ -28,6 +28,7 @@ from spikedistill.functional.align import whole_differences
 from spikedistill.functional.compiled import compile_is_on, compiling
 from spikedistill.planning.ceilings import Ceilings
 from spikedistill.planning.devices import Assumed, Device, assumptions
+from spikedistill.planning.follower import Follower
 from spikedistill.planning.work import Memory, Work, emptied, imitation, on_paper, work
 from spikedistill.recipes.schema import Recipe
 from spikedistill.training.distiller import Distiller
@@ -137,7 +138,8 @@ class Planner:
 
     def distiller(self, cell: Cell, networks: Mapping[str, nn.Module], batch: Batch) -> Distiller:
         """All that runs in a cell, for a raw batch."""
-        specs = build_specs(cell.phase.roles, networks, batch, self.recipe.encoder, self.data)
+        like = (1,) * len(self.data.classes)  # what the labels are changes no operation
+        specs = build_specs(cell.phase.roles, networks, batch, self.recipe.encoder, self.data, like)
         objective = build_objective(cell.losses, specs, self.recipe.seed)
         return build_distiller(cell.phase.roles, networks, objective, self.recipe.encoder)
 
@@ -158,7 +160,8 @@ class Planner:
             with on_paper(), compiling(False), self.at_once():
                 paper = {name: imitation(network) for name, network in networks.items()}
                 batch = self.batch(settings.batch_size)
-                distiller = self.distiller(cell, paper, batch)
+                with Follower().loops_as_compiled():  # shapes do not need the steps one by one
+                    distiller = self.distiller(cell, paper, batch)
                 emptied(distiller)
                 if settings.checkpoint == "stage":
                     distiller.recompute_stages()

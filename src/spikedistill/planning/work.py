@@ -23,6 +23,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
 from spikedistill.core.tree import leaves
 from spikedistill.functional import recall
+from spikedistill.functional.alike import counted_once
 from spikedistill.functional.recall import fired_again
 from spikedistill.planning.follower import Follower, Kind, Operation
 from spikedistill.training.distiller import Distiller
@@ -121,7 +122,7 @@ def work(
     again = fired_again() if compiled and settings.fires_again else nullcontext()
     autocast = torch.autocast("cpu", dtype, enabled=dtype is not torch.float32)
     try:
-        with _sections(distiller, follower), loops, follower:
+        with _sections(distiller, follower), loops, counted_once(follower.repeat), follower:
             hooks = saved_tensors_hooks(lambda x: kept.keep(x, follower.section), recall.unpack)
             with again, hooks, autocast:
                 loss, _ = distiller(batch)

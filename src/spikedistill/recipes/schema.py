@@ -208,7 +208,7 @@ class Recipe(_Closed):
 
     def _plain_phase(self, phase: Phase) -> dict[str, Any]:
         training = asdict(self.settings(phase))
-        training["milestones"] = list(training["milestones"])
+        training |= {name: list(training[name]) for name in ("milestones", "track")}
         compare = {
             name: [loss.plain() for loss in losses] for name, losses in phase.compare.items()
         }

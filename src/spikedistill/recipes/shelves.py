@@ -20,9 +20,9 @@ from spikedistill.methods import METHODS
 from spikedistill.metrics import METRICS
 from spikedistill.models import MODELS
 from spikedistill.neurons import NEURONS
-from spikedistill.recipes import files, parts
+from spikedistill.recipes import files
 from spikedistill.recipes.blocks import BLOCKS
-from spikedistill.recipes.options import hints, parameters, split_choice, words
+from spikedistill.recipes.options import hints, parameters, words
 from spikedistill.tasks import TASKS
 
 
@@ -178,26 +178,3 @@ def _own(name: str) -> list[Item]:
         if catalogue.is_member(found):
             return [_item(catalogue, kind, name)]
     return [Item("of your own", name, _doc(found), _options(found, ("self",)))]
-
-
-def references(config: Mapping[str, Any]) -> list[Reference]:
-    """The publications of all methods in a resolved recipe, each once."""
-    found: dict[str, Reference] = {}
-    for phase in config.get("phases", []):
-        for losses in (phase["losses"], *phase.get("compare", {}).values()):
-            for loss in losses:
-                reference = _reference(loss)
-                if reference is not None:
-                    found[reference.key] = reference
-    return list(found.values())
-
-
-def _reference(loss: Any) -> Reference | None:
-    """None for a method of a user's own that has none, or that cannot be found from here."""
-    name, _ = split_choice(loss) or ("", None)
-    try:
-        return getattr(parts.loss(name), "reference", None)
-    except SpikedistillError:
-        if ":" not in name:
-            raise
-        return None

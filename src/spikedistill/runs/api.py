@@ -25,6 +25,7 @@ from spikedistill.recipes.schema import parse
 from spikedistill.runs.start import start
 from spikedistill.taps import check_taps, default_stages
 from spikedistill.training.progress import Live, Silent
+from spikedistill.training.track import OnEpoch
 
 log = logging.getLogger("spikedistill")
 WARNING = "warning: "
@@ -87,6 +88,7 @@ def distill(
     encoder: str = "direct",
     exist: Literal["resume", "replace"] = "resume",
     quiet: bool = False,
+    on_epoch: OnEpoch | None = None,
     **training: Any,
 ) -> Result:
     """Train a spiking student to answer, and to represent, as a trained teacher does.
@@ -114,6 +116,8 @@ def distill(
         exist: what to do with a run that is in `out`: go on with it where it is unfinished and
             has the same settings ("resume"), or throw it away ("replace").
         quiet: show no progress; warnings go to the logger `spikedistill`.
+        on_epoch: called after every epoch, when its state is kept, with its line of
+            `metrics.jsonl` as a dict. What it raises ends the call; the same call goes on.
         training: any further setting of `training.settings.Settings` (`lr=0.05`, ...).
 
     Raises:
@@ -145,7 +149,7 @@ def distill(
             "of this call",
         )
         with _Quiet() if quiet else Live() as progress:
-            result = start(recipe, out, None, exist, progress, networks, ready)
+            result = start(recipe, out, None, exist, progress, networks, ready, on_epoch=on_epoch)
         saved = rebuild(out, networks)
     rows = [Row.from_plain(row) for row in result["rows"]]
     score = float("nan") if rows[-1].score is None else rows[-1].score

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from spikedistill.build.cells import Cell, cells
@@ -17,9 +18,11 @@ from spikedistill.pages.plot import plot_curves, plot_result
 from spikedistill.recipes.schema import Phase
 from spikedistill.runs.measure_row import measured
 from spikedistill.training import checkpoint
+from spikedistill.training import track as tracking
 from spikedistill.training.manifest import manifest, state_hash
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
+from spikedistill.training.track import OnEpoch
 from spikedistill.training.trainer import Fitted, Look, fit
 
 
@@ -32,12 +35,14 @@ class Run:
         folder: where everything is kept.
         progress: the display.
         look: measures something after every epoch (`training.trainer.fit`).
+        on_epoch: called after every epoch with its line of metrics.
     """
 
     experiment: Experiment
     folder: RunFolder
     progress: Silent
     look: Look | None = None
+    on_epoch: OnEpoch | None = None
     rows: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -152,25 +157,43 @@ class Run:
 
     def _fitted(self, ready: Prepared, folder: RunFolder) -> Fitted:
         """Train what learns."""
-        cell = ready.cell
+        cell, settings = ready.cell, self.recipe.settings(ready.cell.phase)
         distiller = ready.distiller()
         own = {name: role.training for name, role in cell.phase.roles.items() if role.training}
-        fitted = fit(
-            distiller,
-            ready.train,
-            ready.valid,
-            self.recipe.settings(cell.phase),
-            folder,
-            seed=self.recipe.seed,
-            student=cell.phase.student,
-            title=cell.name,
-            progress=self.progress,
-            look=self.look,
-            metrics=self.experiment.metrics(ready.data),
-            own=own,
-        )
+        with self._tracked(cell) as track:
+            fitted = fit(
+                distiller,
+                ready.train,
+                ready.valid,
+                settings,
+                folder,
+                seed=self.recipe.seed,
+                student=cell.phase.student,
+                title=cell.name,
+                progress=self.progress,
+                look=self.look,
+                metrics=self.experiment.metrics(ready.data),
+                own=own,
+                on_epoch=track,
+            )
         distiller.close()
         return fitted
+
+    @contextmanager
+    def _tracked(self, cell: Cell) -> Generator[OnEpoch]:
+        """What is told of every epoch: trackers, then whoever asked."""
+        settings = self.recipe.settings(cell.phase)
+        losses = " + ".join(loss.name for loss in cell.losses)
+        facts = {"cell": cell.name, "seed": self.recipe.seed, "losses": losses, **asdict(settings)}
+        where = self.folder / tracking.FOLDER / cell.name
+        with tracking.tracked(settings.track, where, self.recipe.name, facts) as track:
+
+            def tell(row: dict[str, Any]) -> None:
+                for told in (track, self.on_epoch):
+                    if told is not None:
+                        told(row)
+
+            yield tell
 
     def _row(self, ready: Prepared, name: str, fitted: Fitted | None) -> Row:
         """How good a network is that a cell leaves behind."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from spikedistill.build.cells import default_folder, settled
 from spikedistill.build.experiment import Experiment
+from spikedistill.core.choices import choices_checked
 from spikedistill.core.machine import machine
 from spikedistill.data import DataSet
 from spikedistill.recipes.schema import Recipe, parse
@@ -17,9 +19,11 @@ from spikedistill.runs.cell_by_cell import Run
 from spikedistill.training.manifest import manifest
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
+from spikedistill.training.track import OnEpoch
 from spikedistill.training.trainer import Look
 
 
+@choices_checked
 def start(
     recipe: Recipe,
     out: Path | str | None = None,
@@ -29,6 +33,7 @@ def start(
     networks: Mapping[str, nn.Module] | None = None,
     data: DataSet | None = None,
     look: Look | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> dict[str, Any]:
     """Run a recipe in a new folder.
 
@@ -42,6 +47,7 @@ def start(
         networks: networks of the recipe that come from Python, by name.
         data: the data, where they come from Python.
         look: measures something after every epoch of every training (`training.trainer.fit`).
+        on_epoch: called after every epoch of every training with its line of `metrics.jsonl`.
 
     Returns:
         The content of `result.json`.
@@ -54,14 +60,44 @@ def start(
     # what is wrong must be said before a folder is made or thrown away
     experiment = Experiment(recipe, data_dir, progress.say, networks, data)  # type: ignore[arg-type]
     experiment.check()
-    with folder.alone(machine().is_main_process):
+    with _mended(folder):
         going_on = exist == "resume" and _same(folder, recipe)
         if machine().is_main_process and not going_on:
-            made = manifest(recipe.seed, experiment.data.hashes, notes=experiment.data.notes)
-            where = None if data_dir is None else str(Path(data_dir).absolute())
-            folder.create(recipe.plain(), made | {"data_dir": where}, replace=exist == "replace")
+            made = _manifest(experiment, data_dir)
+            folder.create(recipe.plain(), made, replace=exist == "replace")
         machine().wait_for_everyone()
-        return Run(experiment, folder, progress, look).all()
+        return _go(experiment, folder, progress, data_dir, look, on_epoch)
+
+
+@contextmanager
+def _mended(folder: RunFolder) -> Generator[None]:
+    """A folder of which no other command makes use, as the last one should have left it."""
+    with folder.alone(machine().is_main_process):
+        if machine().is_main_process:
+            folder.mend()
+        machine().wait_for_everyone()
+        yield
+
+
+def _manifest(experiment: Experiment, data_dir: Path | str | None) -> dict[str, Any]:
+    seed, data = experiment.recipe.seed, experiment.data
+    made = manifest(seed, data.hashes, notes=data.notes)
+    return made | {"data_dir": None if data_dir is None else str(Path(data_dir).absolute())}
+
+
+def _go(
+    experiment: Experiment,
+    folder: RunFolder,
+    progress: Silent,
+    data_dir: Path | str | None,
+    look: Look | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> dict[str, Any]:
+    """Train what is left; a run of an earlier version may lack its manifest, which is then made."""
+    if not folder.has_manifest and machine().is_main_process:
+        folder.make_manifest_again(_manifest(experiment, data_dir))
+    machine().wait_for_everyone()
+    return Run(experiment, folder, progress, look, on_epoch).all()
 
 
 def _same(folder: RunFolder, recipe: Recipe) -> bool:
@@ -79,7 +115,10 @@ def resume(
         SpikedistillError: if this is no run folder, or a checkpoint in it is damaged.
     """
     folder, progress = RunFolder(path), progress or Silent()
-    recipe = parse(folder.config(), str(folder / "config.yaml"))
-    data_dir = data_dir or folder.manifest().get("data_dir")
-    with folder.alone(machine().is_main_process):
-        return Run(Experiment(recipe, data_dir, progress.say), folder, progress).all()
+    if not folder.path.is_dir():
+        folder.config()  # says that there is no run
+    with _mended(folder):
+        recipe = parse(folder.config(), str(folder / "config.yaml"))
+        if folder.has_manifest:
+            data_dir = data_dir or folder.manifest().get("data_dir")
+        return _go(Experiment(recipe, data_dir, progress.say), folder, progress, data_dir)

@@ -24,6 +24,9 @@ from spikedistill.training.recompute import Recomputed
 from spikedistill.training.record import Record, Values
 from spikedistill.training.whole_model import WholeModel
 
+FEW = 5
+"""Samples whose shapes tell those of a batch of any size; a number that other axes seldom have."""
+
 
 def describe(name: str, role: Role, inputs: Inputs, encoder: Encoder = direct) -> Spec:
     """What a role looks like on this task, from one dry run without gradient in evaluation mode.
@@ -37,6 +40,24 @@ def describe(name: str, role: Role, inputs: Inputs, encoder: Encoder = direct) -
     Raises:
         SpikedistillError: if the network does not take these inputs.
     """
+    size = len(first(inputs))
+    few = mapped(lambda value: value[:FEW], inputs)
+    seen = _described(name, role, few, encoder, size)
+    shapes = (seen.outputs, *seen.shapes.values())
+    if size <= FEW or all(len(shape) > 1 and shape[1] == FEW for shape in shapes):
+        return replace(
+            seen,
+            outputs=_of_size(seen.outputs, size),
+            shapes={tap: _of_size(shape, size) for tap, shape in seen.shapes.items()},
+        )
+    return _described(name, role, inputs, encoder, size)  # B stands elsewhere: look at all of it
+
+
+def _of_size(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    return (*shape[:1], size, *shape[2:]) if size > FEW else shape
+
+
+def _described(name: str, role: Role, inputs: Inputs, encoder: Encoder, size: int) -> Spec:
     network = role.network
     encoded = encoder(inputs, role.timesteps, torch.Generator().manual_seed(0))
     one = mapped(lambda value: value[0], encoded)
@@ -51,7 +72,7 @@ def describe(name: str, role: Role, inputs: Inputs, encoder: Encoder = direct) -
     return Spec(
         role=name,
         timesteps=role.timesteps,
-        batch_size=len(first(inputs)),
+        batch_size=size,
         classes=answer.shape[-1],
         outputs=tuple(answer.shape),
         spiking=spiking(network),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from safetensors.torch import save_file
@@ -16,11 +15,10 @@ from torch import nn
 from spikedistill.core.atomic import put
 from spikedistill.core.claim import claimed
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.training.replaced import OWN, RECIPE, is_cut_short, mend, set_aside, settle
 
-_OWN = ("config.yaml", "manifest.json", "metrics.jsonl", "model.json", "result.json",
-        "teachers.json", "checkpoint.pt", "*.safetensors", "curves.png", "result.png",
-        "report.html", "cells", "examined", ".*.part")  # fmt: skip
-"""What a run and its report leave in their folder."""
+_KEYS = ("name", "description", "seed", "data", "augment", "encoder", "networks", "phases")
+"""What every recipe holds that a run wrote."""
 
 
 class RunFolder:
@@ -42,27 +40,74 @@ class RunFolder:
     def create(
         self, config: Mapping[str, Any], manifest: Mapping[str, Any], replace: bool = False
     ) -> None:
-        """Make the folder and write what the run will be.
+        """Make the folder a run of this recipe, in one step: the last renaming.
+
+        The folder itself stays, whatever it is (a link, a mount, where somebody works). A run that
+        is replaced is kept until the new one is there (`training.replaced`).
 
         Raises:
             SpikedistillError: if a run is already there and `replace` is not given, or what is
                 there is no run, or not only a run.
         """
-        if (self / "config.yaml").exists():
-            if not (self / "manifest.json").exists():
-                raise SpikedistillError(
-                    f"{self.path} holds a config.yaml that no run wrote (there is no manifest.json "
-                    "beside it); choose another place with --out"
-                )
+        mend(self.path)
+        if (self / RECIPE).exists() and not self._only_a_recipe():
+            if not self.has_manifest and not self._wrote_recipe():
+                self._refuse_foreign()
             if not replace:
                 raise SpikedistillError(
                     f"{self.path} already holds a run; go on with it by `spikedistill resume "
                     f"{self.path}`, choose another place with --out, or throw it away with "
                     "--replace (from Python: out=, or exist='replace')"
                 )
-            self._clear()
-        self.write_yaml("config.yaml", config)
+            set_aside(self.path)
         self.write_json("manifest.json", manifest)
+        self.write_yaml(RECIPE, config)
+        settle(self.path)
+
+    def mend(self) -> None:
+        """Put right what a process left that ended while it wrote here; see `alone`.
+
+        A run that was to be replaced by one that never came is put back, files that were half
+        written are taken away.
+        """
+        mend(self.path)
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether it is written what the run was made with.
+
+        Earlier versions could end between the recipe and that.
+        """
+        return (self / "manifest.json").exists()
+
+    def make_manifest_again(self, manifest: Mapping[str, Any]) -> None:
+        """Write what a run of an earlier version lacks, if its trainings had the same data.
+
+        Raises:
+            SpikedistillError: if no run wrote the recipe, or a training had other data.
+        """
+        if not self._wrote_recipe():
+            self._refuse_foreign()
+        for path in sorted((self / "cells").glob("*/manifest.json")):
+            RunFolder(path.parent).refuse_changes(manifest["data"])
+        self.write_json("manifest.json", manifest)
+
+    def _refuse_foreign(self) -> NoReturn:
+        raise SpikedistillError(
+            f"{self.path} holds a config.yaml that no run wrote (there is no manifest.json "
+            "beside it); choose another place with --out"
+        )
+
+    def _wrote_recipe(self) -> bool:
+        """Whether `config.yaml` reads as a run writes it, letter by letter."""
+        text = (self / RECIPE).read_text(encoding="utf-8")
+        found = self.config()
+        return all(key in found for key in _KEYS) and _as_yaml(found) == text
+
+    def _only_a_recipe(self) -> bool:
+        """Whether an earlier version ended here when it had written a recipe and no more."""
+        begun = (path for path in self.path.iterdir() if path.name != RECIPE)
+        return not any(path.match(one) for path in begun for one in OWN) and self._wrote_recipe()
 
     def begin(self, config: Mapping[str, Any], manifest: Mapping[str, Any], going_on: bool) -> None:
         """Make the folder of a training afresh, or see that it can go on.
@@ -74,26 +119,6 @@ class RunFolder:
             self.refuse_changes(manifest["data"], manifest["teacher"])
         else:
             self.create(config, manifest, replace=True)
-
-    def _clear(self) -> None:
-        """Throw away the run, and nothing else.
-
-        Raises:
-            SpikedistillError: if anything else lies in the folder; then nothing is thrown away.
-        """
-        there = sorted(self.path.iterdir())
-        foreign = [path.name for path in there if not any(map(path.match, _OWN))]
-        if foreign:
-            more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
-            raise SpikedistillError(
-                f"{self.path} holds not only a run but also {', '.join(foreign[:3])}{more}, so it "
-                "is not thrown away; move these elsewhere, or choose another place with --out"
-            )
-        for path in there:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
 
     def refuse_changes(self, data: Mapping[str, str], teacher: str | None = None) -> None:
         """Refuse to go on with a run whose data or teacher are others now.
@@ -162,7 +187,7 @@ class RunFolder:
 
     def write_yaml(self, name: str, value: Mapping[str, Any]) -> Path:
         """Write a mapping as YAML, keys in their own order."""
-        return self.write_text(name, yaml.safe_dump(dict(value), sort_keys=False))
+        return self.write_text(name, _as_yaml(value))
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> Path:
         """Write the history, one JSON object a line and epoch."""
@@ -213,7 +238,12 @@ class RunFolder:
         Raises:
             SpikedistillError: if this is not a run folder, or it is damaged.
         """
-        path = self / "config.yaml"
+        path = self / RECIPE
+        if is_cut_short(self.path):
+            raise SpikedistillError(
+                f"the run in {self.path} was set aside for another one (--replace), which was "
+                f"stopped before it was there; `spikedistill resume {self.path}` puts it back"
+            )
         if not path.exists():
             raise SpikedistillError(
                 f"{self.path} is not a run folder: it has no config.yaml; a run is made by "
@@ -229,6 +259,10 @@ class RunFolder:
         path = self / name
         with _readable(path):
             return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _as_yaml(value: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(value), sort_keys=False)
 
 
 @contextmanager

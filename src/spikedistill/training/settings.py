@@ -16,6 +16,14 @@ class Settings:
 
     epochs: Annotated[int, Field(description="how often every training image is seen")] = 30
     batch_size: Annotated[int, Field(description="samples of a step")] = 128
+    accumulate: Annotated[
+        int,
+        Field(
+            description="batches whose gradients make one step of the optimiser: as one batch of "
+            "all their samples, in the memory of one; norms and losses that compare samples see "
+            "the small batches"
+        ),
+    ] = 1
     optimizer: Annotated[Literal["sgd", "adamw"], Field(description="SGD or AdamW")] = "sgd"
     lr: Annotated[float, Field(description="the learning rate after warm-up")] = 0.1
     momentum: Annotated[float, Field(description="of SGD; AdamW takes it as its first beta")] = 0.9
@@ -81,6 +89,14 @@ class Settings:
     save_every: Annotated[
         float, Field(description="seconds between checkpoints within an epoch")
     ] = 120.0
+    track: Annotated[
+        tuple[str, ...] | str,
+        Field(
+            description="trackers that get the numbers of every epoch, `tensorboard` or a list of "
+            "accelerate's names; files lie in `tracked` of the run folder, for `tensorboard "
+            "--logdir`. Needs `pip install spikedistill[track]`; only TensorBoard is tested"
+        ),
+    ] = ()
 
     @property
     def fires_again(self) -> bool:
@@ -88,7 +104,9 @@ class Settings:
         return self.checkpoint == "spikes" and self.compile == "neurons"
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 0), ("batch_size", 1)):
+        if isinstance(self.track, str):
+            object.__setattr__(self, "track", (self.track,))
+        for name, least in (("epochs", 0), ("batch_size", 1), ("accumulate", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
         if not self.lr > 0:

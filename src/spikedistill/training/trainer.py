@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -28,6 +29,7 @@ from spikedistill.training.average import Average
 from spikedistill.training.checkpoint import State
 from spikedistill.training.distiller import Distiller
 from spikedistill.training.evaluate import Makes, evaluate
+from spikedistill.training.groups import Place, place_of
 from spikedistill.training.interrupt import Interrupted, Stop, stop_requests
 from spikedistill.training.meter import Meter
 from spikedistill.training.optim import build_optimizers, learning_rate
@@ -35,6 +37,7 @@ from spikedistill.training.precision import full_float32, resolve
 from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
 from spikedistill.training.settings import Settings
+from spikedistill.training.track import OnEpoch
 
 DATA_SHARE = 0.25
 """The share of a GPU's free memory that a split may take to lie there for the whole training."""
@@ -72,6 +75,7 @@ def fit(
     look: Look | None = None,
     metrics: Sequence[Makes] = (Accuracy,),
     own: Mapping[str, Mapping[str, Any]] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Fitted:
     """Train what learns in `distiller`; go on by itself from the checkpoint in `folder`.
 
@@ -89,6 +93,8 @@ def fit(
             what it returns is kept as `looks` in the epoch's line.
         metrics: what judges on `valid`, the main one first.
         own: role -> settings of its optimiser that are not those of the phase.
+        on_epoch: called after every epoch, when its state is kept, with a copy of its line of
+            `metrics.jsonl`; by one process. What it raises ends the training.
 
     Raises:
         NonFiniteLoss: if a loss is NaN or infinite; the checkpoint before it is kept.
@@ -98,7 +104,7 @@ def fit(
     keep_freed_memory()
     training = _Training(
         distiller, train, valid, settings, folder, seed, student, progress or Silent(), look,
-        metrics, own or {},
+        metrics, own or {}, on_epoch,
     )  # fmt: skip
     compiled = compile_is_on() and settings.compile != "off"
     with stop_requests() as stop, compiling(compiled):
@@ -157,6 +163,7 @@ class _Training:
         look: Look | None,
         metrics: Sequence[Makes],
         own: Mapping[str, Mapping[str, Any]],
+        on_epoch: OnEpoch | None,
     ) -> None:
         self.engine = _engine(train)
         self.distiller = distiller.to(self.engine.device)
@@ -170,7 +177,7 @@ class _Training:
                     loader.keep_on(self.engine.device, share=DATA_SHARE)
         self.train, self.valid, self.settings, self.folder = train, valid, settings, folder
         self.seed, self.student, self.progress, self.look = seed, student, progress, look
-        self.metrics = metrics
+        self.metrics, self.on_epoch = metrics, on_epoch
         self.role = distiller.roles[student]
         _save_work(distiller, train, settings)
         self.state = self._restored()
@@ -210,8 +217,11 @@ class _Training:
         while state.epoch < self.settings.epochs:
             start = time.perf_counter()
             for batch in self.train.epoch(state.epoch, start=state.step):
-                self._step(batch, (state.epoch + state.step / steps) / self.settings.epochs)
+                place = self._place()
+                self._step(batch, (state.epoch + place.share) / self.settings.epochs)
                 state.step += 1
+                if not place.last:  # a state is whole between two steps of the optimiser
+                    continue
                 if stop.requested:
                     state.seconds += time.perf_counter() - start
                     self._interrupt()
@@ -224,9 +234,16 @@ class _Training:
         self.progress.end()
         return self._finish()
 
+    def _place(self) -> Place:
+        """Where the next batch stands among those of one step of the optimiser."""
+        train = self.train
+        return place_of(self.state.step, len(train), self.settings.accumulate, train.global_batch,
+                     train.used)  # fmt: skip
+
     def _step(self, batch: Batch, share: float) -> None:
-        """One step of the optimiser."""
+        """The gradient of one batch, and a step of the optimiser where its group is whole."""
         state, settings, device = self.state, self.settings, self.engine.device
+        place = self._place()
         number = state.epoch * len(self.train) + state.step
         # every random number of the step (dropout, spike encoding) is a function of where it is
         torch.manual_seed(hash((self.seed, number, self.engine.process_index)) % 2**63)
@@ -237,6 +254,7 @@ class _Training:
                 group["lr"] = learning_rate(own, share * settings.epochs)
         batch = replace(batch.to(device), progress=share)
         with (
+            nullcontext() if place.last else self.engine.no_sync(self.module),
             torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32),
             fired_again() if settings.fires_again else nullcontext(),
         ):
@@ -245,15 +263,20 @@ class _Training:
         self.meter.note((state.epoch, state.step), batch, loss, parts, outputs)
         if self.meter.due:
             self._read_meter()
-        self.engine.backward(loss)
-        if settings.clip is not None:
-            self.engine.clip_grad_norm_(self.module.parameters(), settings.clip)
+        self.engine.backward(loss if place.weight == 1 else loss * place.weight)
+        if place.last:
+            self._update()
+        self.progress.step(state.epoch, meter.losses(state.sums), self.train.batch_size)
+
+    def _update(self) -> None:
+        """One step of the optimiser."""
+        if self.settings.clip is not None:
+            self.engine.clip_grad_norm_(self.module.parameters(), self.settings.clip)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update()
-        self.progress.step(state.epoch, meter.losses(state.sums), self.train.batch_size)
 
     def _read_meter(self) -> None:
         """Always before something is kept, so that what is kept comes from finite losses."""
@@ -342,6 +365,8 @@ class _Training:
             self.folder.write_metrics(state.history)
         self._save()
         self.progress.epoch(row)
+        if self.on_epoch is not None and self.engine.is_main_process:
+            self.on_epoch(copy.deepcopy(row))
 
     def _validate(self, valid: Loader) -> dict[str, Any]:
         network, state = self.role.network, self.state
