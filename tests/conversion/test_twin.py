@@ -17,7 +17,6 @@ from spikedistill.core.expose import expose
 from spikedistill.core.factory import Planned
 from spikedistill.functional.compiled import compiling
 from spikedistill.models.cifar_resnet import cifar_resnet
-from spikedistill.neurons.ilif import ILIF
 from spikedistill.neurons.lif import LIF
 
 TYPE_CHECKED = os.environ.get("SPIKEDISTILL_TYPECHECK") == "1"
@@ -393,25 +392,3 @@ def test_generated_forward_compiles(images: Tensor) -> None:
     twin = spiking_twin(randomised(Net(Functional)), nn.Hardtanh)
     compiled = torch.compile(twin, backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(images), twin(images))
-
-
-def test_neurons_of_a_height_take_the_percentile_of_the_activations() -> None:
-    torch.manual_seed(0)
-    ann = nn.Sequential(nn.Linear(6, 40), nn.ReLU(), nn.Linear(40, 30), nn.ReLU(), nn.Linear(30, 3))
-    inputs = torch.randn(400, 6)
-    for k in (2, 64):
-        twin = spiking_twin(ann, ILIF(k), thresholds=inputs, percentile=100.0)
-        most = ann[:2](inputs).max().item()
-        assert twin[1].k * twin[1].height == pytest.approx(most)
-        # each site rounds by half a level, which the weights behind it pass on
-        error = twin[1].height / 2
-        error = float(ann[2].weight.abs().sum(1).max()) * error + twin[3].height / 2
-        error = float(ann[4].weight.abs().sum(1).max()) * error
-        gap = (twin(inputs) - ann(inputs)).abs().max().item()
-        assert 0 < gap <= error * 1.0001
-    with pytest.raises(SpikedistillError, match="divides what it sends by k"):
-        spiking_twin(ann, ILIF(4, normalized=True), thresholds=inputs)
-    again = spiking_twin(ann, ILIF(64), thresholds=1.0)
-    twin = spiking_twin(ann, ILIF(64), thresholds=inputs)
-    again.load_state_dict(twin.state_dict())
-    assert torch.equal(again(inputs), twin(inputs))

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.costs.synops import SynopsMeter
 from spikedistill.functional.compiled import compiling
@@ -117,6 +118,28 @@ def test_an_integer_is_counted_as_so_many_accumulations() -> None:
     assert meter.multiplications == 3 * 4
 
 
+def test_neurons_of_a_height_take_the_percentile_of_the_activations() -> None:
+    torch.manual_seed(0)
+    ann = nn.Sequential(nn.Linear(6, 40), nn.ReLU(), nn.Linear(40, 30), nn.ReLU(), nn.Linear(30, 3))
+    inputs = torch.randn(400, 6)
+    for k in (2, 64):
+        twin = spiking_twin(ann, ILIF(k), thresholds=inputs, percentile=100.0)
+        most = ann[:2](inputs).max().item()
+        assert twin[1].k * twin[1].height == pytest.approx(most)
+        # each site rounds by half a level, which the weights behind it pass on
+        error = twin[1].height / 2
+        error = float(ann[2].weight.abs().sum(1).max()) * error + twin[3].height / 2
+        error = float(ann[4].weight.abs().sum(1).max()) * error
+        gap = (twin(inputs) - ann(inputs)).abs().max().item()
+        assert 0 < gap <= error * 1.0001
+    with pytest.raises(SpikedistillError, match="divides what it sends by k"):
+        spiking_twin(ann, ILIF(4, normalized=True), thresholds=inputs)
+    again = spiking_twin(ann, ILIF(64), thresholds=1.0)
+    twin = spiking_twin(ann, ILIF(64), thresholds=inputs)
+    again.load_state_dict(twin.state_dict())
+    assert torch.equal(again(inputs), twin(inputs))
+
+
 def test_what_it_learns_is_kept_and_positive() -> None:
     neuron = ILIF(2, 0.3, learned=True)
     other = ILIF(2, learned=True)
@@ -134,7 +157,7 @@ def test_what_it_learns_is_kept_and_positive() -> None:
         ({"v_threshold": 0.0}, "cannot fire sensibly"),
         ({"v_threshold": math.nan}, "cannot fire sensibly"),
         ({"decay": 1.5}, "is no share of a potential"),
-        ({"rounding": "down"}, "'up' or to 'even', not 'down'"),
+        ({"rounding": "down"}, "no rounding 'down'; it takes 'up' or 'even'"),
     ],
 )
 def test_bad_options_get_a_sentence(options: dict[str, object], sentence: str) -> None:

@@ -30,7 +30,7 @@ from spikedistill.data._known import known as known
 from spikedistill.data._known import sizes as sizes
 from spikedistill.data._label_noise import check_label_noise as check_label_noise
 from spikedistill.data._loader import Loader as Loader
-from spikedistill.data._loader import name_of as name_of
+from spikedistill.data._loader import broken_sample as broken_sample
 from spikedistill.data._random import seeded as seeded
 from spikedistill.data._registry import DATA as DATA
 from spikedistill.data._registry import data_set as data_set

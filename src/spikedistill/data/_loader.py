@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.memory import available
 from spikedistill.core.trace import Batch
-from spikedistill.core.tree import mapped
+from spikedistill.core.tree import leaves, mapped
 from spikedistill.data._collate import Collate, SampleFault, check_batch, collate_images
 from spikedistill.data._dataset import Samples, Split, length
 from spikedistill.data._random import seeded
@@ -230,6 +230,19 @@ def name_of(split: Samples, index: int) -> str:
     while isinstance(split, Subset):
         split, index = split.dataset, int(split.indices[index])
     return f"sample {index} of {type(split).__name__}"
+
+
+def broken_sample(loader: Loader, epoch: int, step: int) -> str | None:
+    """The first sample of a step's batch whose inputs are not finite; None: there is none."""
+    batch = next(loader.epoch(epoch, start=step), None)
+    if batch is None or batch.index is None:
+        return None
+    for value in leaves(batch.inputs):
+        rows = value.isfinite().flatten(1).all(1) if value.ndim > 1 else value.isfinite()
+        if not bool(rows.all()):
+            place = int((~rows).nonzero()[0])
+            return name_of(loader.split, int(batch.index[place]))
+    return None
 
 
 def _collated(collate: Collate, numbered: Sequence[tuple[str, Any]]) -> Batch:

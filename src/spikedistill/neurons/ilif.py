@@ -70,6 +70,7 @@ class ILIF(Neuron):
         venue="ECCV",
         year=2024,
         link="https://arxiv.org/abs/2407.20708",
+        kind="conference",
     )
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "spikeyolo": {"rounding": "even"},
@@ -95,8 +96,6 @@ class ILIF(Neuron):
             raise SpikedistillError(
                 f"ILIF(decay={decay}) is no share of a potential; give a number from 0 to 1"
             )
-        if rounding not in ("up", "even"):
-            raise SpikedistillError(f"ILIF rounds a half 'up' or to 'even', not {rounding!r}")
         self.k, self.decay, self.rounding = int(k), float(decay), rounding
         self.normalized = normalized
         self.learned = learned

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
@@ -19,8 +18,7 @@ from spikedistill.core.layout import keep_contiguous, needs_contiguous
 from spikedistill.core.memory import keep_freed_memory
 from spikedistill.core.speech import remedy
 from spikedistill.core.trace import Batch
-from spikedistill.core.tree import leaves
-from spikedistill.data import Loader, name_of
+from spikedistill.data import Loader, broken_sample
 from spikedistill.functional.compiled import compile_is_on, compiling
 from spikedistill.functional.recall import fired_again
 from spikedistill.metrics.accuracy import Accuracy
@@ -28,6 +26,7 @@ from spikedistill.training import checkpoint, meter
 from spikedistill.training.average import Average
 from spikedistill.training.checkpoint import State
 from spikedistill.training.distiller import Distiller
+from spikedistill.training.engine import make_engine
 from spikedistill.training.evaluate import Makes, evaluate
 from spikedistill.training.groups import Place, place_of
 from spikedistill.training.interrupt import Interrupted, Stop, stop_requests
@@ -127,26 +126,6 @@ def _save_work(distiller: Distiller, train: Loader, settings: Settings) -> None:
     distiller.record(train.samples)
 
 
-def _engine(train: Loader) -> Accelerator:
-    """Where it is trained.
-
-    Raises:
-        SpikedistillError: if there is no batch, or the loader was made for other processes.
-    """
-    if len(train) < 1:
-        raise SpikedistillError(
-            f"the training split has fewer samples than one batch of {train.batch_size}; "
-            f"lower {remedy('training.batch_size', 'batch_size=')} or give more data"
-        )
-    engine = Accelerator(cpu=not torch.cuda.is_available())
-    if train.world != engine.num_processes:
-        raise SpikedistillError(
-            f"the training loader was made for {train.world} processes and this run has "
-            f"{engine.num_processes}; give the loader its rank and world"
-        )
-    return engine
-
-
 class _Training:
     """The variables of one training, so that no function needs a dozen arguments."""
 
@@ -165,7 +144,7 @@ class _Training:
         own: Mapping[str, Mapping[str, Any]],
         on_epoch: OnEpoch | None,
     ) -> None:
-        self.engine = _engine(train)
+        self.engine = make_engine(train)
         self.distiller = distiller.to(self.engine.device)
         distiller.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for role in distiller.roles.values():
@@ -289,7 +268,7 @@ class _Training:
             f"{what} in epoch {epoch + 1}, step {step + 1}; training stopped and the last good "
             f"state is kept in {self.folder.path}. "
         )
-        sample = self._broken_sample(epoch, step)
+        sample = broken_sample(self.train, epoch, step)
         if sample is not None:
             return (
                 f"{happened}The inputs of {sample} hold values that are not finite (NaN or "
@@ -300,18 +279,6 @@ class _Training:
             "lr= or the term's weight, set clip=, or use precision='fp32'",
         )
         return f"{happened}Lower {changes}"
-
-    def _broken_sample(self, epoch: int, step: int) -> str | None:
-        """The first sample of a step's batch that holds what is no number; None: there is none."""
-        batch = next(self.train.epoch(epoch, start=step), None)
-        if batch is None or batch.index is None:
-            return None
-        for value in leaves(batch.inputs):
-            rows = value.isfinite().flatten(1).all(1) if value.ndim > 1 else value.isfinite()
-            if not bool(rows.all()):
-                place = int((~rows).nonzero()[0])
-                return name_of(self.train.split, int(batch.index[place]))
-        return None
 
     def _interrupt(self) -> None:
         self._save()
