@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.neurons.lif import LIF
@@ -131,3 +132,23 @@ def test_an_activation_that_is_called_twice_troubles_only_who_watches_it() -> No
     assert usable_taps(network, torch.zeros(3, 4)) == {"activation2": "last"}
     network.taps = {"mine": "relu"}  # type: ignore[assignment]
     assert set(usable_taps(network, torch.zeros(3, 4))) == {"mine", "activation2"}
+
+
+def test_what_runs_again_sees_its_time_where_only_a_tap_is_looked_at() -> None:
+    class Again(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = nn.Sequential(LIF(tau=2.0), nn.Linear(3, 4))
+            self.after = nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.after(checkpoint(self.block, x, use_reentrant=False))
+
+    torch.manual_seed(1)
+    network, inputs = Again(), 3 * torch.randn(1, 5, 3)
+    tapped = Tapped(network, ["seen"], {"seen": "after"})
+    _, seen = tapped(inputs, 3)
+    seen["seen"][-1].sum().backward()
+    spikes = network.block[0].over(inputs.expand(3, -1, -1))
+    assert torch.equal(network.block[1].weight.grad, spikes[-1].sum(0).expand(4, -1))
+    assert 0 < float(spikes[-1].mean()) < 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from spikedistill.core.clock import firing_layers
+from spikedistill.core.clock import firing_layers, told_in_backward
 from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.over_time import first_layers, run_folded
@@ -17,7 +17,7 @@ from spikedistill.core.spec import summary
 from spikedistill.core.stages import ACTIVATIONS
 from spikedistill.core.stages import default_stages as default_stages
 from spikedistill.core.stages import find_stages as find_stages
-from spikedistill.core.tree import Inputs, first, mapped
+from spikedistill.core.tree import Inputs, first, leaves, mapped
 
 
 def declared_taps(network: nn.Module) -> dict[str, str]:
@@ -60,7 +60,7 @@ def usable_taps(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[
         for name, path in found.items()
     ]
     try:
-        dry_run(network, mapped(lambda value: value[:2], inputs), timesteps)
+        dry_run(network, mapped(lambda value: value[:2], inputs), timesteps, calls.clear)
     finally:
         for hook in hooks:
             hook.remove()
@@ -153,7 +153,10 @@ class Tapped(nn.Module):
                 f"tap {silent[0]!r} recorded nothing: its module was not called in this forward "
                 "pass; name a module that the network runs"
             )
-        return outputs, {name: value.unflatten(0, (-1, size)) for name, value in taps.items()}
+        seen = {name: value.unflatten(0, (-1, size)) for name, value in taps.items()}
+        expanding = self.first if max(map(len, leaves(inputs))) < timesteps else ()
+        told_in_backward(self.network, timesteps, expanding, seen.values())
+        return outputs, seen
 
     def forget(self) -> None:
         """Drop what the call under way has recorded so far: its network is run once more."""

@@ -108,3 +108,49 @@ def test_a_student_needs_neurons() -> None:
     check_neurons("student", nn.Sequential(LIF()))
     with pytest.raises(SpikedistillError, match=r"no neurons.*spikedistill.spiking_twin\(network"):
         check_neurons("student", ann())
+
+
+class InLists(nn.Module):
+    """Keeps its convolution, or its activation, in a list of Python."""
+
+    def __init__(self, hidden: nn.Module, registered: bool = False) -> None:
+        super().__init__()
+        self.steps = [hidden]
+        self.known = hidden if registered else None
+        self.head = nn.Linear(192, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.steps[0](x).flatten(1))
+
+
+def test_layers_that_torch_does_not_know_of_are_refused() -> None:
+    with pytest.raises(SpikedistillError, match=r"calls 1 modules that torch does not know of.*"
+                       r"steps\[0\], a Conv2d\).*keep them in an nn.ModuleList"):  # fmt: skip
+        said(InLists(nn.Conv2d(3, 3, 1)))
+    assert said(InLists(nn.Conv2d(3, 3, 1), registered=True)) == []
+    assert said(InLists(nn.ReLU())) == []  # it has nothing to learn, and nothing is lost
+
+
+def test_neurons_that_a_network_does_not_call_are_found_out() -> None:
+    network = InLists(nn.ReLU(), registered=True)
+    network.known = LIF()
+    with pytest.raises(SpikedistillError, match=r"steps\[0\], a ReLU.* nor made spiking"):
+        said(network)
+    network.steps = [torch.relu]
+    with pytest.raises(SpikedistillError, match="has 1 layers of neurons, and its forward calls"):
+        said(network)
+
+
+def test_layers_without_a_size_are_refused() -> None:
+    with pytest.raises(SpikedistillError, match=r"2 parameters without a size \(the first: '1.we"):
+        said(nn.Sequential(nn.Flatten(), nn.LazyLinear(6)))
+
+
+class Chooses(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1).argmax(1)
+
+
+def test_classes_that_are_chosen_already_are_refused() -> None:
+    with pytest.raises(SpikedistillError, match=r"answers with torch.int64.* before argmax"):
+        said(Chooses())

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.layout import needs_contiguous
-from spikedistill.core.over_time import run_folded
+from spikedistill.core.over_time import OverTime, run_folded
 
 
 class Views(nn.Module):
@@ -77,3 +77,43 @@ class Branches(nn.Module):
 def test_what_fails_is_named(network: nn.Module, shape: tuple[int, ...], sentence: str) -> None:
     with pytest.raises(SpikedistillError, match=sentence):
         dry_run(network, torch.rand(shape))
+
+
+class CallsItself(nn.Module):
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.forward(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)
+
+
+def test_a_network_that_hooks_cannot_watch_is_refused() -> None:
+    with pytest.raises(SpikedistillError, match="CallsItself has a __call__ of its own that passe"):
+        dry_run(CallsItself(), torch.rand(2, 3))
+
+
+def test_a_shortcut_with_few_channels_is_kept_away_from_channels_last() -> None:
+    images = torch.rand(2, 3, 8, 8)
+    for layer, avoided in (
+        (nn.Conv2d(3, 4, 1, stride=2), True),
+        (nn.Conv2d(3, 4, 1), False),
+        (nn.Conv2d(3, 4, 3, stride=2), False),
+        (nn.Sequential(nn.Conv2d(3, 32, 1), nn.Conv2d(32, 4, 1, 2)), False),
+    ):
+        network = nn.Sequential(layer, nn.Flatten())
+        dry_run(network, images)
+        assert needs_contiguous(network) == avoided
+    assert needs_contiguous(OverTime(nn.Conv2d(3, 4, 1, stride=2)).network)
+
+
+def test_torch_kills_a_process_by_such_a_shortcut_in_channels_last_only() -> None:
+    """What `breaks_down` is for: in the order of memory that is chosen for it, nothing breaks."""
+    network = nn.Sequential(nn.Conv2d(3, 8, 1, stride=2), nn.BatchNorm2d(8))
+    dry_run(network, torch.rand(2, 3, 8, 8))
+    plain = nn.Sequential(nn.Conv2d(3, 8, 1, stride=2), nn.BatchNorm2d(8))
+    plain.load_state_dict(network.state_dict())
+    images = torch.rand(16, 3, 16, 16)
+    for _ in range(30):
+        run_folded(network, images.unsqueeze(0), 2).pow(3).sum().backward()
+        plain(images.repeat(2, 1, 1, 1)).pow(3).sum().backward()
+    assert torch.allclose(network[0].weight.grad, plain[0].weight.grad, rtol=1e-3)

@@ -1,9 +1,14 @@
 """What is known to be harmless, and that everything else is not."""
 
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
 import pytest
 import torch
 from torch import Tensor, fx, nn
 
+from spikedistill.core.expose import expose
 from spikedistill.core.known import harmless_module, unknown, values
 from spikedistill.core.own_graph import name_of
 
@@ -92,3 +97,21 @@ def test_what_only_asks_for_a_shape_holds_no_values() -> None:
 
     graph = fx.Tracer().trace(forward)
     assert [node.op for node in values(graph)] == ["placeholder"]
+
+
+class Answer(NamedTuple):
+    logits: Tensor
+
+
+@dataclass
+class Held:
+    logits: Tensor
+
+
+@pytest.mark.parametrize("holder", [Answer, Held, lambda x: OrderedDict(out=x)])
+def test_what_only_holds_values_computes_nothing(holder: Any) -> None:
+    class Returns(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            return holder(x.relu())
+
+    assert expose(Returns()).real_valued == ()

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime, first_layers, run_folded
@@ -167,3 +168,33 @@ def test_what_no_network_may_return(answer, sentence):
 
     with pytest.raises(SpikedistillError, match=sentence):
         run_folded(Odd(), torch.rand(1, 2, 3), 4)
+
+
+class RunAgain(nn.Module):
+    """Runs its middle a second time in the backward pass."""
+
+    def __init__(self, **how: bool) -> None:
+        super().__init__()
+        self.stem, self.how = nn.Linear(3, 6), how
+        self.middle = nn.Sequential(LIF(), nn.Linear(6, 6))
+        self.fire, self.head = LIF(), nn.Linear(6, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = 3 * self.stem(x)
+        x = checkpoint(self.middle, x, **self.how) if self.how else self.middle(x)
+        return self.head(self.fire(x))
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_what_runs_again_in_the_backward_pass_sees_the_same_time(reentrant: bool) -> None:
+    plain, again = RunAgain(), RunAgain(use_reentrant=reentrant)
+    again.load_state_dict(plain.state_dict())
+    inputs = torch.randn(1, 5, 3)
+    for network in (plain, again):
+        short = run_folded(network, inputs, 2)  # two runs of one network, each with its own T
+        long = run_folded(network, inputs, 4, first_layers(network) if network is plain else ())
+        (short.pow(2).mean() + long.pow(2).mean()).backward()
+        assert network.fire.timesteps == 1
+    for name, parameter in plain.named_parameters():
+        assert torch.allclose(again.get_parameter(name).grad, parameter.grad, atol=1e-6), name
+    assert float(plain.middle[1].weight.grad.abs().sum()) > 0

@@ -14,7 +14,7 @@ from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.normalized import Normalized
 from spikedistill.core.stages import default_stages, find_stages
 from spikedistill.neurons.lif import LIF
-from spikedistill.taps import Tapped
+from spikedistill.taps import Tapped, usable_taps
 
 IMAGES = torch.rand(2, 3, 16, 16)
 
@@ -256,3 +256,44 @@ def test_stages_of_activations_written_by_hand_are_those_of_the_twin() -> None:
 def test_a_script_module_on_the_way_is_no_stage() -> None:
     block = torch.jit.script(nn.Sequential(nn.Conv2d(3, 8, 3, 1, 1), nn.ReLU()))
     assert default_stages(nn.Sequential(block, conv(8, 8, 2), Head()), IMAGES) == {"stage1": "1"}
+
+
+def test_a_network_that_is_run_twice_to_find_its_order_of_memory_has_its_stages() -> None:
+    class Views(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1, self.act1 = nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()
+            self.conv2, self.act2 = nn.Conv2d(4, 4, 3, 2, 1), nn.ReLU()
+            self.head = nn.Linear(64, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.act2(self.conv2(self.act1(self.conv1(x))))
+            return self.head(x.view(x.size(0), -1))
+
+    images = torch.rand(2, 3, 8, 8)
+    assert default_stages(Views(), images) == {"stage1": "act1", "stage2": "act2"}
+    assert "activation2" in usable_taps(Views(), images)
+
+
+class Recycles(nn.Module):
+    """Its output lies where the output of its activation lay, and is another map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.act, self.conv = nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.act(x)
+        place, doubled = x.data_ptr(), 2 * x
+        del x
+        out, others = doubled + 1, []
+        while out.data_ptr() != place and len(others) < 100:
+            others.append(out)
+            out = doubled + 1
+        return out
+
+
+def test_memory_that_is_used_again_does_not_make_two_maps_one() -> None:
+    for size in (8, 16, 24, 32, 48, 64) * 2:  # memory is used again at some of them
+        network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), Recycles())
+        assert default_stages(network, torch.rand(2, 3, size, size)) == {"stage1": "1"}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -288,3 +289,18 @@ def test_a_layer_that_says_what_it_computes() -> None:
     assert (attention.multiplications, attention.accumulations) == (24, 8)
     assert (attention.macs, attention.steps, attention.weights) == (12 + 4, 2, 0)
     assert head.told is None and meter.multiplications == 24 + 2 * 2 * 2 * 5
+
+
+def test_samples_are_counted_whatever_form_the_answer_has() -> None:
+    class Answers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> SimpleNamespace:
+            return SimpleNamespace(logits=self.head(x), loss=None)
+
+    network = Answers()
+    with torch.no_grad(), SynopsMeter(network) as meter:
+        network(torch.rand(5, 4))
+    assert meter.multiplications == 12

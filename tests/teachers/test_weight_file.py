@@ -49,3 +49,13 @@ def test_objects_and_no_weights(tmp_path: Path) -> None:
 
 def test_the_first_of_some_names() -> None:
     assert some(["a", "b"]) == "a, b" and some(["a", "b", "c"], most=2) == "a, b, ..."
+
+
+def test_a_header_whose_length_looks_like_a_pickle(tmp_path: Path) -> None:
+    """The first bytes of a safetensors file are the length of its header: 640 is 80 02."""
+    lengths = set()
+    for number in range(500, 600, 8):
+        save_file({"w" * number: torch.zeros(1)}, tmp_path / "w.safetensors")
+        lengths.add((tmp_path / "w.safetensors").read_bytes()[:2])
+        assert len(open_states(tmp_path / "w.safetensors")) == 1
+    assert b"\x80\x02" in lengths

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from torch import nn
 from spikedistill.build.data import check_inputs, with_task
 from spikedistill.build.facts import Facts
 from spikedistill.core.clock import Temporal
+from spikedistill.core.copied import copied
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
 from spikedistill.data import DataSet, Samples, data_set, handed_over
@@ -102,7 +102,7 @@ def neurons_of(network: nn.Module) -> dict[str, str]:
 
 def _copy(name: str, network: nn.Module) -> nn.Module:
     try:
-        return copy.deepcopy(network)
+        return copied(network)
     except RuntimeError as error:
         raise SpikedistillError(
             f"the {name} ({type(network).__name__}) cannot be copied: {error}; detach the tensors "

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from spikedistill.core.answers import answer_of
 from spikedistill.core.clock import firing_layers, spiking
 from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.tree import Inputs, first, mapped
+from spikedistill.core.unregistered import calls, unregistered
 
 FEW = 4
 """Samples of the example on which a network is tried."""
@@ -43,13 +45,24 @@ def meet(
 
     Raises:
         SpikedistillError: if it does not take the data (the message names the layer), its weights
-            or outputs are not finite, or its outputs are not one row for each input.
+            or outputs are not finite, its outputs are not one row for each input, it has layers
+            that are not made yet or that torch does not know of, or none of its neurons runs.
     """
+    _check_made(network)
     _in_single_precision(name, network, say)
     if trained:
         _check_finite(network)
     few = mapped(lambda value: value[:FEW], inputs)
-    outputs, returned = dry_run(network, few, timesteps)
+    hidden = unregistered(network)
+    neurons = {str(number): layer for number, layer in enumerate(firing_layers(network))}
+    with calls(hidden) as used, calls(neurons) as fired:
+        outputs, returned = dry_run(network, few, timesteps)
+    _check_known(network, {place: hidden[place] for place in used})
+    if neurons and not fired:
+        raise SpikedistillError(
+            f"{type(network).__name__} has {len(neurons)} layers of neurons, and its forward calls "
+            "none of them; let it call its activations by the names under which they are registered"
+        )
     _, chosen = answer_of(returned)
     answer = first(outputs).flatten(0, 1)
     if chosen:
@@ -57,6 +70,33 @@ def meet(
     if trained:
         _look_at(name, network, answer, say)
     return answer.shape[-1] if answer.ndim > 1 else 1
+
+
+def _check_made(network: nn.Module) -> None:
+    """Refuse lazy layers that have seen no data yet."""
+    waiting = [name for name, one in network.named_parameters() if is_lazy(one)]
+    if waiting:
+        raise SpikedistillError(
+            f"{type(network).__name__} has {len(waiting)} parameters without a size (the first: "
+            f"{waiting[0]!r}), because its lazy layers have seen no data; call it once on a batch, "
+            "and make its twin after that"
+        )
+
+
+def _check_known(network: nn.Module, used: Mapping[str, nn.Module]) -> None:
+    """Refuse modules that run and are not registered.
+
+    In an ANN those without a state do no harm; in a spiking network they may be the activations
+    that neurons stand for.
+    """
+    bad = [place for place, module in used.items() if module.state_dict() or spiking(network)]
+    if bad:
+        raise SpikedistillError(
+            f"{type(network).__name__} calls {len(bad)} modules that torch does not know of, "
+            f"because they are kept in containers of Python (the first: {bad[0]}, a "
+            f"{type(used[bad[0]]).__name__}), so they would be neither trained, nor saved, nor "
+            "made spiking; keep them in an nn.ModuleList or nn.ModuleDict"
+        )
 
 
 def _in_single_precision(name: str, network: nn.Module, say: Callable[[str], object]) -> None:
@@ -78,7 +118,13 @@ def _check_finite(network: nn.Module) -> None:
 
 
 def _look_at(name: str, network: nn.Module, answer: Tensor, say: Callable[[str], object]) -> None:
-    """Refuse outputs that are no numbers, and warn of outputs that are probabilities."""
+    """Refuse outputs that are no numbers or choices, and warn of probabilities."""
+    if not answer.is_floating_point():
+        raise SpikedistillError(
+            f"{type(network).__name__} answers with {answer.dtype}, as classes that are chosen "
+            "already, from which nothing can be learned; let it return the scores of the classes, "
+            "as they are before argmax or a comparison"
+        )
     if not bool(answer.isfinite().all()):
         raise SpikedistillError(
             f"{type(network).__name__} answers the first samples with values that are not finite; "

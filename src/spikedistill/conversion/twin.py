@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +10,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from spikedistill.conversion._put import put
 from spikedistill.core.clock import temporal_layers
 from spikedistill.core.conversion import Conversion, Material
+from spikedistill.core.copied import copied
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.expose import RECTIFIERS, Exposed, expose
@@ -117,7 +118,7 @@ def spiking_twin(
         'LIF'
     """
     _check(network, weights, thresholds, percentile)
-    twin = copy.deepcopy(network)
+    twin = copied(network)
     for parameter in twin.parameters():
         if not parameter.is_leaf:  # torch copies those of a script module as results
             learns = parameter.requires_grad
@@ -128,8 +129,9 @@ def spiking_twin(
     if not found.sites:
         raise SpikedistillError(_nothing_to_replace(network, found, activations))
     heights = _thresholds(twin, found.sites, thresholds, percentile)
-    for path, new in _neurons(twin, found.sites, neuron, example, timesteps).items():
-        twin.set_submodule(path, _balanced(new, heights[path]) if path in heights else new)
+    new = _neurons(twin, found.sites, neuron, example, timesteps)
+    put(twin, {path: _balanced(one, heights[path]) if path in heights else one
+               for path, one in new.items()})  # fmt: skip
     if weights == "fresh":
         _reset(twin)
     if not any(parameter.requires_grad for parameter in twin.parameters()):

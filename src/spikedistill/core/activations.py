@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import fx, nn
 
 from spikedistill.core.own_graph import argument, name_of
@@ -57,6 +59,15 @@ UNARY: tuple[type[nn.Module], ...] = (
 def is_activation(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> bool:
     """Whether a module is of one of some classes, and does what they do."""
     return any(isinstance(module, kind) and type(module).forward is kind.forward for kind in kinds)
+
+
+def is_activation_function(value: object, kinds: tuple[type[nn.Module], ...]) -> bool:
+    """Whether something is torch's own function of such a class: `F.relu`, `torch.relu_`."""
+    name = getattr(value, "__name__", "")
+    form = _FORMS.get(name.rstrip("_")) if isinstance(name, str) else None
+    if form is None or not issubclass(form, kinds):
+        return False
+    return any(value is getattr(home, name, None) for home in (torch, F))
 
 
 def calls_activation(node: fx.Node, kinds: tuple[type[nn.Module], ...]) -> bool:

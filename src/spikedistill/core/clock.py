@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
+from torch.autograd import Variable
 
 from spikedistill.core.choices import ChoicesChecked
 from spikedistill.core.errors import SpikedistillError
@@ -136,3 +137,29 @@ def tell(network: nn.Module, timesteps: int, expanding: Sequence[Temporal] = ())
     for layer in temporal_layers(network):
         layer.timesteps = timesteps
         layer.expands = timesteps > 1 and layer in expanding
+
+
+def told_in_backward(
+    network: nn.Module, timesteps: int, expanding: Sequence[Temporal], values: Iterable[Tensor]
+) -> None:
+    """Tell the temporal layers T again as soon as a gradient reaches what a run has returned.
+
+    A network may run its blocks a second time in the backward pass (`torch.utils.checkpoint`), when
+    the run itself is long over. At the end of the backward pass they see one step again.
+
+    Args:
+        network: what was run.
+        timesteps: T of that run.
+        expanding: the layers that repeated their one step.
+        values: outputs and taps; the first of them that a gradient reaches is enough.
+    """
+    if timesteps == 1:
+        return
+
+    def tell_again(_gradient: Tensor) -> None:
+        tell(network, timesteps, expanding)
+        Variable._execution_engine.queue_callback(lambda: tell(network, 1))
+
+    for value in values:
+        if value.requires_grad:
+            value.register_hook(tell_again)

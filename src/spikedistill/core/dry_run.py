@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.layout import (
+    breaks_down,
     is_about_layout,
     keep_contiguous,
     needs_contiguous,
@@ -22,7 +23,12 @@ from spikedistill.core.tree import Inputs, leaves, mapped
 from spikedistill.functional.compiled import compiling
 
 
-def dry_run(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> tuple[Inputs, Any]:
+def dry_run(
+    network: nn.Module,
+    inputs: Inputs,
+    timesteps: int = 1,
+    afresh: Callable[[], object] = lambda: None,
+) -> tuple[Inputs, Any]:
     """Run a network on an example, in evaluation mode and without gradient.
 
     A network that does not take images in channels_last memory is found out here (`core.layout`).
@@ -31,12 +37,14 @@ def dry_run(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> tuple[Inp
         network: any network.
         inputs: a raw batch of one step `[B, ...]`, or several by name.
         timesteps: T.
+        afresh: called where the network is run a second time, for whoever watches it.
 
     Returns:
         Its outputs `[T, B, ...]`, and what its forward returned.
 
     Raises:
         SpikedistillError: if it fails; the message names the layer at which, and what reached it.
+            Or if no hook of torch can watch it.
     """
     returned: list[Any] = []
 
@@ -44,6 +52,8 @@ def dry_run(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> tuple[Inp
         returned.append(output)
 
     one = mapped(lambda value: value.unsqueeze(0), inputs)
+    if breaks_down(network):
+        keep_contiguous(network)
     hook = network.register_forward_hook(keep)
     try:
         with torch.no_grad(), evaluation(network), compiling(False):
@@ -54,10 +64,16 @@ def dry_run(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> tuple[Inp
                 if not is_about_layout(error.__cause__) or needs_contiguous(network):
                     raise
                 keep_contiguous(network)
+                afresh()
                 with located(network, inputs):
                     outputs = run_folded(network, one, timesteps)
     finally:
         hook.remove()
+    if not returned:
+        raise SpikedistillError(
+            f"{type(network).__name__} has a __call__ of its own that passes by torch's hooks, "
+            "through which a network is watched; do the same in its forward, and leave __call__ out"
+        )
     return outputs, returned[-1]
 
 

@@ -20,7 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from spikedistill.core.activations import RECTIFIERS, UNARY, calls_activation, is_activation
+from spikedistill.core.activations import (
+    RECTIFIERS,
+    UNARY,
+    calls_activation,
+    is_activation,
+    is_activation_function,
+)
 from spikedistill.core.clock import Temporal
 from spikedistill.core.islands import Sea, rectifiers
 from spikedistill.core.known import harmless_module, unknown, values
@@ -166,13 +172,26 @@ class _Exposer:
         kind = getattr(module, "original_name", type(module).__name__)  # of a script module
         name = f"{self._path(module)} ({kind})"
         self.untraced.append(f"{name}: {reason}")
-        for child in () if isinstance(module, torch.jit.ScriptModule) else _registered(module):
+        script = isinstance(module, torch.jit.ScriptModule)
+        if not script:
+            self._register(module)
+        for child in () if script else _registered(module):
             if self._activates(child):
                 self.claimed.add(id(child))
             else:
                 self.visit(child)
         if not isinstance(module, ProductLayer):  # which says itself what it computes
             self.real_valued.append(f"{name}: {UNKNOWN}")
+
+    def _register(self, module: nn.Module) -> None:
+        """Make modules of activations that a module keeps as functions, as `activation=F.relu`."""
+        for name, value in list(vars(module).items()):
+            if is_activation_function(value, self.activations):
+                added = Call(value, (), {})
+                delattr(module, name)
+                module.add_module(name, added)
+                self._paths[id(added)] = ".".join(filter(None, (self._paths[id(module)], name)))
+                self.claimed.add(id(added))
 
     def _follow(self, module: nn.Module, graphs: list[fx.Graph]) -> None:
         found = [self._sites(module, graph) for graph in graphs]

@@ -6,6 +6,7 @@ operation that nobody thought of is named rather than forgotten.
 
 from __future__ import annotations
 
+import dataclasses
 import types
 from typing import Any
 
@@ -116,6 +117,8 @@ def unknown(node: fx.Node, moving: set[fx.Node]) -> bool:
     if node.op not in ("call_function", "call_method") or node not in moving:
         return False
     name = name_of(node)
+    if _holds(node.target):
+        return False
     if not _of_torch(node.target, name):
         return True
     inputs = [parent for parent in _operands(node) if parent in moving]
@@ -134,6 +137,14 @@ def unknown(node: fx.Node, moving: set[fx.Node]) -> bool:
     if name == "max":
         return isinstance(argument(node, 1, "other"), fx.Node) or len(inputs) > 1
     return name not in _LINEAR
+
+
+def _holds(target: Any) -> bool:
+    """Whether a class only puts names to what it is given: a named tuple, a dataclass, a dict."""
+    if not isinstance(target, type):
+        return False
+    named = issubclass(target, tuple) and hasattr(target, "_fields")
+    return named or dataclasses.is_dataclass(target) or issubclass(target, dict)
 
 
 def _operands(node: fx.Node) -> list[fx.Node]:

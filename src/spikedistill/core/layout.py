@@ -2,7 +2,8 @@
 
 Images are kept in channels_last, in which convolutions on a CPU are faster. A forward that flattens
 maps by `x.view(len(x), -1)` stumbles over it; such a network says so by an attribute, and its
-inputs and weights stay as torch has them by default.
+inputs and weights stay as torch has them by default. So does one with a convolution at which torch
+itself breaks down (`breaks_down`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,27 @@ from spikedistill.core.tree import CONTIGUOUS
 def needs_contiguous(network: nn.Module) -> bool:
     """Whether a network was found to take no channels_last memory."""
     return bool(getattr(network, CONTIGUOUS, False))
+
+
+FEW_CHANNELS = 16
+"""Floats in the widest register of a CPU."""
+
+
+def breaks_down(network: nn.Module) -> bool:
+    """Whether a network has a convolution that spoils the memory of the process in channels_last.
+
+    With torch 2.13 on a CPU the gradient of the weights of a convolution with a kernel of 1 and a
+    stride, as shortcuts have, writes where it must not if its input has fewer channels than a
+    register holds floats (seen for 1 to 7 on AVX2): the process is killed, or its numbers are
+    wrong.
+    """
+    return any(
+        isinstance(layer, nn.Conv2d)
+        and layer.kernel_size == (1, 1)
+        and max(layer.stride) > 1
+        and layer.in_channels < FEW_CHANNELS
+        for layer in network.modules()
+    )
 
 
 def keep_contiguous(network: nn.Module) -> None:

@@ -9,8 +9,9 @@ from torch import Tensor, fx, nn
 
 from spikedistill.core import tree
 from spikedistill.core.answers import answer_of
-from spikedistill.core.clock import Temporal, check_steps, steps
+from spikedistill.core.clock import Temporal, check_steps, steps, told_in_backward
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.layout import breaks_down, keep_contiguous
 from spikedistill.core.tree import Inputs
 
 
@@ -96,8 +97,10 @@ def run_folded(
     folded = tree.mapped(lambda leaf: _fold(_expanded(leaf, wanted)), inputs)
     with steps(network, timesteps, first):
         returned = tree.call(network, folded)
-    outputs, _ = answer_of(returned, type(network).__name__)
-    return tree.mapped(lambda value: _unfold(value, timesteps, size, network), outputs)
+    answer, _ = answer_of(returned, type(network).__name__)
+    outputs = tree.mapped(lambda value: _unfold(value, timesteps, size, network), answer)
+    told_in_backward(network, timesteps, first, tree.leaves(outputs))
+    return outputs
 
 
 def _expanded(leaf: Tensor, wanted: int) -> Tensor:
@@ -139,6 +142,8 @@ class OverTime(nn.Module):
         super().__init__()
         if timesteps < 1:
             raise SpikedistillError(f"a network runs at least one time step, not {timesteps}")
+        if breaks_down(network):
+            keep_contiguous(network)
         self.network, self.timesteps = network, timesteps
         self.first = first_layers(network)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from spikedistill.core.clock import Temporal, spiking
+from spikedistill.core.copied import copied
 from spikedistill.core.dry_run import dry_run
 from spikedistill.core.expose import RECTIFIERS, Call, expose
 from spikedistill.core.tree import Inputs, first
@@ -66,7 +67,7 @@ def _exposed(network: nn.Module) -> tuple[nn.Module, Sequence[str]] | None:
     if spiking(network):
         return None
     try:
-        made = copy.deepcopy(network)
+        made = copied(network)
         sites = expose(made).sites
     except Exception:  # some networks cannot be copied, as with weights that are computed anew
         return None
@@ -91,8 +92,8 @@ class _Seen:
     """Pixels of the maps of activations inside of it, in order."""
     scores: Tensor | None = None
     """The mean over its map, `[N, C]`."""
-    place: int = 0
-    """Where its map lies in memory."""
+    memory: StorageWeakRef | None = None
+    """Where its map lay. While this is held, no other memory gets its number."""
 
 
 class _Look:
@@ -108,12 +109,16 @@ class _Look:
         if not self.own and not any(isinstance(module, firing) for module in network.modules()):
             firing = self.leaves
         self.firing = firing
+        self._begin_anew()
+        self.answer = self._run(inputs, timesteps)
+
+    def _begin_anew(self) -> None:
+        """Nothing seen yet, or no more."""
         self.seen: dict[str, _Seen] = {}
         self.order: list[str] = []
         self.calls = Counter[str]()
         self.ended, self.fired = 0, False
         self.open: list[_Seen] = []
-        self.answer = self._run(inputs, timesteps)
 
     def _run(self, inputs: Inputs, timesteps: int) -> Tensor | None:
         hooks: list[Any] = []
@@ -124,7 +129,7 @@ class _Look:
                 hooks.append(module.register_forward_pre_hook(self._begin(path)))
                 hooks.append(module.register_forward_hook(self._end(path)))
         try:
-            outputs, _ = dry_run(self.network, inputs, timesteps)
+            outputs, _ = dry_run(self.network, inputs, timesteps, self._begin_anew)
         finally:
             for hook in hooks:
                 hook.remove()
@@ -153,7 +158,8 @@ class _Look:
                     block.inside.append(size)  # type: ignore[arg-type]
             seen.fired, seen.size = self.fired, _pixels(returned)
             if seen.size is not None:
-                seen.scores, seen.place = returned.mean((2, 3)), returned.data_ptr()
+                seen.scores = returned.mean((2, 3))
+                seen.memory = StorageWeakRef(returned.untyped_storage())
             self.order.append(path)
             self.calls[path] += 1
 
@@ -197,7 +203,10 @@ class _Look:
         inner = last.get(seen.size or 0, "")
         if isinstance(module, nn.Sequential) or self._is_block(path, module):
             return False
-        return inner.startswith(f"{path}.") and self.seen[inner].place == seen.place
+        if not inner.startswith(f"{path}."):
+            return False
+        made, left = self.seen[inner].memory, seen.memory
+        return made is not None and left is not None and made.cdata == left.cdata
 
     def _is_answer(self, seen: _Seen) -> bool:
         """Whether a map is class scores that are only averaged to become the outputs."""

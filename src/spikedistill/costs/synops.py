@@ -20,9 +20,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from spikedistill.core.answers import answer_of
 from spikedistill.core.clock import SPIKES, Alphabet, Temporal, spiking, temporal_layers
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.core.tree import Inputs, first
+from spikedistill.core.tree import first
 from spikedistill.costs._counting import are_spikes
 from spikedistill.costs._counting import counted as spikes_at
 from spikedistill.costs._padding import kept_rows
@@ -297,10 +298,11 @@ class SynopsMeter:
         self._rows = len(spikes)
         seen.updates += kept_rows(spikes, self.mask).numel()
 
-    def _count_samples(self, network: nn.Module, inputs: object, output: Inputs) -> None:
+    def _count_samples(self, network: nn.Module, inputs: object, output: Any) -> None:
+        answer, _ = answer_of(output, type(network).__name__)
         layers = temporal_layers(network)
         # outputs are [T * B, ...] also where the stem ran on [B, ...]
-        self._samples += len(first(output)) // (layers[0].timesteps if layers else self.timesteps)
+        self._samples += len(first(answer)) // (layers[0].timesteps if layers else self.timesteps)
 
     def layers(self) -> list[LayerOperations]:
         """One row for each layer that ran, in order of execution.

@@ -79,7 +79,8 @@ def right_answers(outputs: Tensor, targets: Tensor, top: int = 1) -> Tensor:
     if targets.shape != outputs.shape[1:-1]:
         raise SpikedistillError(
             f"the network answers {list(outputs.shape[1:-1])} questions, and the targets are "
-            f"{list(targets.shape)}; one answer for each target is needed"
+            f"{list(targets.shape)}; one answer for each target is needed: let its forward return "
+            "the scores of the classes alone, first of a tuple, or under the name 'logits'"
         )
     # the sum over the steps orders the classes as their mean does
     summed = outputs.double().sum(0)

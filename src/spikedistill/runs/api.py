@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from spikedistill.build.facts import Facts
 from spikedistill.build.handed_over import data_of
 from spikedistill.build.meet import check_neurons, meet
 from spikedistill.build.saved import rebuild
+from spikedistill.core.copied import copied
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
 from spikedistill.core.row import Row
@@ -184,7 +184,7 @@ def _has_maps(network: nn.Module, data: DataSet) -> bool:
         return True
     example = Facts.of(data).one_step
     few = mapped(lambda value: value[:2], example)
-    network = copy.deepcopy(network)
+    network = copied(network)
     try:
         meet("", network, few, trained=False)
     except SpikedistillError:  # it does not take these data, which the run will tell
@@ -214,7 +214,7 @@ def _data(
 def _tapped(name: str, network: nn.Module, taps: Mapping[str, str] | None) -> nn.Module:
     """A copy that declares the taps: the user's network stays as it is."""
     try:
-        network = copy.deepcopy(network)
+        network = copied(network)
     except RuntimeError as error:
         raise SpikedistillError(
             f"the {name} ({type(network).__name__}) cannot be copied: {error}; detach the tensors "

@@ -64,6 +64,9 @@ def _kind(path: Path) -> Kind:
         head = file.read(64)
     if head.startswith(b"PK\x03\x04"):
         return _kind_of_zip(path)
+    header = int.from_bytes(head[:8], "little")
+    if len(head) > 8 and head[8:9] == b"{" and header <= size - 8:
+        return "safetensors"  # first: the length of a header may look like the mark of a pickle
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "torch"
     if head.startswith(b"version https://git-lfs"):
@@ -71,9 +74,6 @@ def _kind(path: Path) -> Kind:
             f"{path} is a Git LFS pointer and not the weights themselves; run 'git lfs pull' where "
             "it comes from"
         )
-    header = int.from_bytes(head[:8], "little")
-    if len(head) > 8 and head[8:9] == b"{" and header <= size - 8:
-        return "safetensors"
     if path.suffix == ".safetensors":
         raise SpikedistillError(
             f"{path} is damaged: its header claims {header:,} bytes and the file has {size:,}; "
