@@ -113,7 +113,7 @@ def spec(role: str, family: str, shapes: list[tuple[int, ...]]) -> Spec:
 @pytest.mark.parametrize(
     ("mine", "theirs", "sites", "sentence"),
     [
-        ([(1, 2, 3)], [], ("*",), "student has 1 sites and the teacher 0; give a network and its"),
+        ([(1, 2, 3)], [], ("*",), r"student has 1 sites and the teacher 0 \(its taps: none\)"),
         ([(1, 2, 3)], [(1, 2, 4)], ("*",), r"spikes1 of the student has shape \(3,\) where activa"),
         ([(1, 2, 3)], [(1, 2, 3)], ("spikes7",), "no site of the student matches spikes7"),
     ],

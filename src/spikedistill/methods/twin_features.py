@@ -58,7 +58,7 @@ from torch import Tensor, nn
 from spikedistill.core.clock import Temporal, firing_layers
 from spikedistill.core.loss import Loss, Needs, refuse_timesteps
 from spikedistill.core.reference import Reference
-from spikedistill.core.spec import Spec
+from spikedistill.core.spec import Spec, summary
 from spikedistill.core.trace import Batch, Trace
 
 
@@ -101,7 +101,8 @@ class TwinFeatures(Loss):
         if not mine or len(mine) != len(theirs):
             raise ValueError(
                 f"twin_features compares site by site, and the {learner.role} has {len(mine)} "
-                f"sites and the {guide.role} {len(theirs)}; give a network and its spiking twin"
+                f"sites and the {guide.role} {len(theirs)} (its taps: "
+                f"{summary(tuple(guide.shapes))}); give a network and its spiking twin"
             )
         self.pairs = [
             (one, other)
