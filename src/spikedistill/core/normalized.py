@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -45,7 +45,7 @@ class Normalized(nn.Module):
         inner = getattr(self.network, "taps", {})
         return {name: f"network.{path}" if path else "network" for name, path in inner.items()}
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Any:
         """Normalise `[N, C, H, W]` and run the network."""
         # torch.fx follows this forward with no image at hand, and could not follow the question
         known = not isinstance(cast("object", images), fx.Proxy)
@@ -79,7 +79,7 @@ class NormalizedLeaf(Normalized):
         super().__init__(network, mean, std)
         self.leaf = leaf
 
-    def forward(self, **inputs: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, **inputs: Tensor) -> Any:  # type: ignore[override]
         """Normalise one input and run the network."""
         value = inputs[self.leaf]
         rest = (None,) * (value.ndim - 2)

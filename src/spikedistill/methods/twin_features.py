@@ -22,12 +22,12 @@ module, are sites of their own.
 - `over`: `"mean"` (default) compares the mean over time; `"step"` every step.
 - `sites`: shell patterns of learner taps, default all.
 
-**Relations** This form is ours. SAKD compares the ends of stages by cosine; the calibration of
-converted networks (Li et al., ICML 2021) compares means of layers, one after the other and without
-gradient through the rest; rate-based feature distillation (arXiv 2503.16572) compares rates through
+**Relations** SAKD compares the ends of stages by cosine; rate-based feature distillation (arXiv 2503.16572) compares rates through
 a projector; DIET-SNN (Rathi and Roy) learns the thresholds instead.
 
-**Differences from the paper** there is none: the form is of this project.
+**Differences from the paper** the form is of this project. The paper named as reference matches
+layers one after the other, with the weights of that layer alone, to calibrate a converted network;
+here all sites are one loss with gradient through the whole twin, each measured by its own goal.
 
 **Example**
 
@@ -71,11 +71,14 @@ class TwinFeatures(Loss):
 
     guide: ClassVar[Literal["any", "spiking", "same shapes"]] = "same shapes"
     reference: ClassVar[Reference] = Reference(
-        key="spikedistill",
-        title="spikedistill: distillation of trained networks into spiking ones",
-        authors=("The spikedistill authors",),
-        venue="software",
-        year=2026,
+        key="li2021calibration",
+        title="A Free Lunch From ANN: Towards Efficient, Accurate Spiking Neural Networks "
+        "Calibration",
+        authors=("Yuhang Li", "Shikuang Deng", "Xin Dong", "Ruihao Gong", "Shi Gu"),
+        venue="ICML",
+        year=2021,
+        link="https://arxiv.org/abs/2106.06984",
+        kind="conference",
     )
 
     def __init__(
