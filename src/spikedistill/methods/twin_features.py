@@ -22,8 +22,9 @@ module, are sites of their own.
 - `over`: `"mean"` (default) compares the mean over time; `"step"` every step.
 - `sites`: shell patterns of learner taps, default all.
 
-**Relations** SAKD compares the ends of stages by cosine; rate-based feature distillation (arXiv 2503.16572) compares rates through
-a projector; DIET-SNN (Rathi and Roy) learns the thresholds instead.
+**Relations** SAKD compares the ends of stages by cosine; rate-based feature distillation (arXiv
+2503.16572) compares rates through a projector; DIET-SNN (Rathi and Roy) learns the thresholds
+instead.
 
 **Differences from the paper** the form is of this project. The paper named as reference matches
 layers one after the other, with the weights of that layer alone, to calibrate a converted network;
