@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from spikedistill.core.clock import firing_layers, told_in_backward
+from spikedistill.core.clock import firing_layers, spiking, told_in_backward
 from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.over_time import first_layers, run_folded
@@ -24,8 +24,9 @@ def declared_taps(network: nn.Module) -> dict[str, str]:
     """Tap name -> path of the module whose output it is, for any network.
 
     The network's own `taps` come first (`stage1`, `pooled`, ...). Every network also has
-    `spikesN` and `membraneN` for its N-th neuron and `activationN` for its N-th activation module,
-    in order of registration; and `membrane_stageN` for the last neuron of its N-th stage.
+    `spikesN` and `membraneN` for its N-th neuron and `activationN` for its N-th activation module
+    (or call of one: `core.stages.expose_calls`), in order of registration; and `membrane_stageN`
+    for the last neuron of its N-th stage.
     """
     taps = dict(getattr(network, "taps", {}))
     stages = {
@@ -39,8 +40,10 @@ def declared_taps(network: nn.Module) -> dict[str, str]:
             for stage, path in stages.items():
                 if f"{paths[layer]}.".startswith(f"{path}."):
                     taps[f"membrane_{stage}"] = f"{paths[layer]}.membrane"
-    plain = [module for module in network.modules() if isinstance(module, ACTIVATIONS)]
-    return taps | {f"activation{number}": paths[layer] for number, layer in enumerate(plain, 1)}
+    sites = () if spiking(network) else getattr(network, "sites", ())
+    plain = [path for module, path in paths.items()
+             if isinstance(module, ACTIVATIONS) or path in sites]  # fmt: skip
+    return taps | {f"activation{number}": path for number, path in enumerate(plain, 1)}
 
 
 def usable_taps(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[str, str]:

@@ -21,6 +21,7 @@ from spikedistill.core.errors import CameFromPython, SpikedistillError
 from spikedistill.core.normalized import Normalized, NormalizedLeaf
 from spikedistill.core.places import fill, stand_beside
 from spikedistill.core.speech import remedy
+from spikedistill.core.stages import expose_calls
 from spikedistill.core.trace import Batch
 from spikedistill.core.tree import Inputs, mapped
 from spikedistill.data import data_root
@@ -140,6 +141,7 @@ class Workshop:
         self.widths[name] = meet(
             name, network, self._example(network), self._steps(name), self.trained, self.say
         )
+        expose_calls(network)
 
     def _example(self, network: nn.Module) -> Inputs:
         """The example as the network sees it in one step, where its weights are."""

@@ -59,6 +59,16 @@ def find_stages(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[
     return found
 
 
+def expose_calls(network: nn.Module) -> None:
+    """Let every activation call of an ANN be a module, in place, so that each can be watched.
+
+    The paths are those that the spiking twin has for its neurons; they are kept as
+    `network.sites`. A network whose calls share what they learn stays as it is.
+    """
+    if _exposed(network) is not None:
+        network.sites = expose(network).sites  # type: ignore[assignment]
+
+
 def _exposed(network: nn.Module) -> tuple[nn.Module, Sequence[str]] | None:
     """A copy of an ANN in which each activation call is a module, and the paths of these.
 
