@@ -45,7 +45,8 @@ def test_the_gradient_is_that_of_the_clip() -> None:
     assert current.grad is not None and current.grad.tolist() == [[0, 1, 1, 0]]
     # d(theta s)/d(theta) = s - u / theta inside, k above, 0 below; theta d/dtheta for its logarithm
     assert neuron.log_threshold.grad is not None
-    assert neuron.log_threshold.grad.item() == pytest.approx((0 - 0.2) + (3 - 2.9) + 3)
+    total = (0 - 0.2) + (3 - 2.9) + 3
+    assert neuron.log_threshold.grad.item() == pytest.approx(total / math.sqrt(4 * 3))
 
 
 @pytest.mark.parametrize("learned", [False, True])

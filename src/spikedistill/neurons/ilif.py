@@ -52,7 +52,8 @@ class ILIF(Neuron):
     - decay: what a potential keeps from one outer step to the next, in [0, 1].
     - normalized: divides what is sent by k.
     - learned: theta is a parameter, one for the layer. It is kept as its logarithm, so it stays
-      positive; a single number takes no weight decay.
+      positive; a single number takes no weight decay. Its gradient is a sum over all M places of a
+      step and is divided by sqrt(M k), as that of a quantiser's step size is (LSQ, ICLR 2020).
     - rounding: `up` (a half goes up), or `even`, as public code has it through `torch.round`.
 
     **Relations:** k = 1 with T = 1 is `IF` with threshold theta / 2 that sends theta.
@@ -153,7 +154,11 @@ class ILIF(Neuron):
     def initial(self, current: Tensor) -> _Charge:
         """At rest, with the threshold of now."""
         rest = at_rest(current)
-        return _Charge(rest, rest, self.log_threshold.to(rest.dtype).exp())
+        log = self.log_threshold.to(rest.dtype)
+        if self.learned:
+            share = 1 / math.sqrt(current.numel() * self.k)
+            log = share * log + (1 - share) * log.detach()
+        return _Charge(rest, rest, log.exp())
 
     def step(self, current: Tensor, state: _Charge) -> tuple[Tensor, _Charge]:
         """Charge, count the thresholds, take them away."""
