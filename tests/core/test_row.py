@@ -77,6 +77,12 @@ def test_the_main_score_of_an_epoch() -> None:
     assert main_score({"metric": "a", "scores": {"a": [math.nan]}}) is None
 
 
+def test_steps_that_are_several_binary_ones_say_so() -> None:
+    assert Row("student", timesteps=4).steps == "4"
+    assert Row("student", timesteps=1, sub_steps=2).steps == "1 x 2"
+    assert Row.from_plain(OLD).sub_steps == 1
+
+
 def test_a_row_reads_as_the_result_file_does() -> None:
     row = Row.from_plain(OLD)
     assert {key: row[key] for key in row.plain()} == row.plain()

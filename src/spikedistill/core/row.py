@@ -19,6 +19,8 @@ class Row:
     network: str = ""
     timesteps: int = 1
     """T."""
+    sub_steps: int = 1
+    """Binary steps that one of these stands for, where neurons send more than one spike in it."""
     parameters: int = 0
     cell: str | None = None
     """The training that made it; None for a network that came trained."""
@@ -54,6 +56,11 @@ class Row:
     """Hash of the weights, of a network that came trained."""
     notes: list[str] = field(default_factory=list)
     """Sentences that belong beside the figures."""
+
+    @property
+    def steps(self) -> str:
+        """T in words: `2`, or `1 x 4` where each of T steps is run as 4 binary ones."""
+        return f"{self.timesteps} x {self.sub_steps}" if self.sub_steps > 1 else str(self.timesteps)
 
     @property
     def curve(self) -> list[float | None]:

@@ -124,7 +124,7 @@ def table(runs: Sequence[Chapter]) -> dict[str, Any]:
                 "run": run.name if len(runs) > 1 else "",
                 "main": row is run.main,
                 "cells": [
-                    name_of(row), str(row.timesteps), *values, percent(row.valid),
+                    name_of(row), row.steps, *values, percent(row.valid),
                     compact(row.parameters), "-" if rate is None else f"{rate:.3f}",
                     compact(row.synops), compact(row.multiplications),
                     picojoules(energy_of_row(row)), duration(row.train_seconds),

@@ -124,7 +124,7 @@ def result_table(result: Mapping[str, Any]) -> Table:
     for row in rows:
         table.add_row(
             escape(label(row)),
-            str(row.timesteps),
+            row.steps,
             *(score_at(row, step) for step in range(1, steps + 1)),
             percent(row.valid),
             compact(row.parameters),

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from spikedistill.build.data import one_step, split_loader
+from spikedistill.core.clock import firing_layers
 from spikedistill.core.machine import machine
 from spikedistill.core.metric import Metric
 from spikedistill.core.row import Row
@@ -49,6 +50,7 @@ def measured(
     seen: Evaluation | None = tested or judged
     return Row(
         timesteps=timesteps,
+        sub_steps=max((one.fires.high for one in firing_layers(module) if one.fires), default=1),
         metric=seen.metric if seen else "",
         unit=seen.unit if seen else "%",
         higher_is_better=seen.higher_is_better if seen else True,
