@@ -9,8 +9,8 @@ import spikedistill
 
 PUBLIC = """
     Alphabet Batch Conversion CrossEntropy Distiller FitNet IF ILIF LIF LogitKD Loader Loss Metric
-    Needs Neuron Objective OverTime PLIF Place Probe Reference Role Row SASTC Schedule Spec Tapped
-    Task Temporal Term Trace
+    Needs Neuron Objective OverTime PLIF Place Probe Reference Role Row SASTC Schedule Spec
+    SpikedistillError Tapped Task Temporal Term Trace
     data_set deploy describe distill energy evaluate load report spiking_twin
 """.split()
 

@@ -1,5 +1,7 @@
 """Declared taps, stages of foreign networks, and recording."""
 
+import os
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,7 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.neurons.lif import LIF
-from spikedistill.taps import Tapped, declared_taps, usable_taps
+from spikedistill.taps import Tapped, check_taps, declared_taps, usable_taps
 
 
 class Small(nn.Module):
@@ -152,3 +154,10 @@ def test_what_runs_again_sees_its_time_where_only_a_tap_is_looked_at() -> None:
     spikes = network.block[0].over(inputs.expand(3, -1, -1))
     assert torch.equal(network.block[1].weight.grad, spikes[-1].sum(0).expand(4, -1))
     assert 0 < float(spikes[-1].mean()) < 1
+
+
+@pytest.mark.skipif(os.environ.get("SPIKEDISTILL_TYPECHECK") == "1", reason="it is faster")
+@pytest.mark.parametrize("taps", [{"stage1": 3}, "first"])
+def test_taps_that_are_no_paths_by_name(taps):
+    with pytest.raises(SpikedistillError, match=r"module 3, and Small has no|taps are a mapping"):
+        check_taps(Small(), taps)

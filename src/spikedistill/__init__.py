@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spikedistill.core.clock import Alphabet as Alphabet
     from spikedistill.core.clock import Temporal as Temporal
     from spikedistill.core.conversion import Conversion as Conversion
+    from spikedistill.core.errors import SpikedistillError as SpikedistillError
     from spikedistill.core.loss import Loss as Loss
     from spikedistill.core.loss import Needs as Needs
     from spikedistill.core.metric import Metric as Metric
@@ -60,6 +61,7 @@ _HOMES = {
     "conversion.twin": ("spiking_twin",),
     "core.clock": ("Alphabet", "Temporal"),
     "core.conversion": ("Conversion",),
+    "core.errors": ("SpikedistillError",),
     "core.loss": ("Loss", "Needs"),
     "core.metric": ("Metric",),
     "core.objective": ("Objective", "Role", "Term"),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from spikedistill.core.clock import firing_layers, spiking, told_in_backward
 from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError, suggest
+from spikedistill.core.normalized import Normalized
 from spikedistill.core.over_time import first_layers, run_folded
 from spikedistill.core.probe import Probe
 from spikedistill.core.spec import summary
@@ -46,6 +47,24 @@ def declared_taps(network: nn.Module) -> dict[str, str]:
     return taps | {f"activation{number}": path for number, path in enumerate(plain, 1)}
 
 
+def give_stages(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[str, str]:
+    """Let a network that declares no stages declare those that are found (`core.stages`), in place.
+
+    Returns:
+        Tap name -> module path of what was found; empty where it declares some, or makes no maps.
+    """
+    if any(tap.startswith("stage") for tap in declared_taps(network)):
+        return {}
+    inner, prefix = (
+        (network.network, "network.") if isinstance(network, Normalized) else (network, "")
+    )
+    found = find_stages(network, inputs, timesteps)
+    own = {tap: path.removeprefix(prefix) for tap, path in found.items()}
+    if own:
+        inner.taps = dict(getattr(inner, "taps", {})) | own  # type: ignore[assignment]
+    return own
+
+
 def usable_taps(network: nn.Module, inputs: Inputs, timesteps: int = 1) -> dict[str, str]:
     """The declared taps, without generated ones that do not fire exactly once in a forward pass.
 
@@ -76,6 +95,11 @@ def check_taps(network: nn.Module, taps: Mapping[str, str]) -> None:
     Raises:
         SpikedistillError: naming the first path that does not exist and the closest that does.
     """
+    if not isinstance(taps, Mapping):
+        raise SpikedistillError(
+            f"taps are a mapping of names to paths of modules, as {{'stage1': 'layer1'}}, and "
+            f"{taps!r} was given"
+        )
     paths = [path for path, _ in network.named_modules() if path]
     for name, path in taps.items():
         if path not in paths:

@@ -149,3 +149,11 @@ def test_data_in_words_are_found_as_before(tmp_path: Any) -> None:
     assert_same(found, done.rows[-1])
     same = spikedistill.evaluate(done.run, network=student, data=data_set("digits"), batch_size=32)
     assert same["scores"] == found["scores"] and same["notes"] == []
+
+
+def test_no_steps_are_not_the_usual_ones(from_python: Any) -> None:
+    words = {"network": from_python.student, "data": from_python.data}
+    for ask in (spikedistill.evaluate, spikedistill.energy, spikedistill.deploy):
+        for wrong in (0, -1):
+            with pytest.raises(SpikedistillError, match=f"at least 1, and {wrong} was given"):
+                ask(from_python.run, timesteps=wrong, **words)

@@ -44,6 +44,11 @@ def test_the_page_of_a_real_run(run: Path) -> None:
     assert not list(run.glob(".*.part"))
 
 
+def test_a_report_of_nothing() -> None:
+    with pytest.raises(SpikedistillError, match="a report is of at least one run"):
+        report([])
+
+
 def test_the_page_is_about_the_task_of_the_last_training(run: Path) -> None:
     """The teacher learned a task of its own, whose sections are others."""
     write_report([run])

@@ -81,3 +81,26 @@ def test_bad_input_is_one_sentence(
     done = spike(*arguments)
     assert done.code == code and sentence in done.err.replace("\n", " ")
     assert "Traceback" not in done.err
+
+
+OWN = """
+import torch
+from torch.utils.data import TensorDataset
+
+def images():
+    return TensorDataset(torch.rand(40, 1, 8, 8), torch.arange(40) % 4)
+"""
+
+
+def test_data_of_ones_own_are_planned(spike: Any, tmp_path: Path) -> None:
+    (tmp_path / "planned_images.py").write_text(OWN)
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text(
+        "name: own\ndata: {call: 'planned_images:images'}\n"
+        "networks: {ann: {model: digits}}\ntraining: {epochs: 2, batch_size: 16}\n"
+        "phases: [{roles: {student: {network: ann, trainable: true}}, losses: [cross_entropy]}]\n"
+    )
+    for command, word in (("plan", "--no-measure"), ("run", "--dry-run")):
+        done = spike(command, recipe, word, "--json")
+        assert done.code == 0 and "Traceback" not in done.err
+        assert [row["steps"] for row in json.loads(done.out)["cells"]] == [2 * 2]  # 32 of 40 images

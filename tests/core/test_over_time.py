@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.core.over_time import OverTime, first_layers, run_folded
+from spikedistill.core.over_time import OverTime, first_layers, run_folded, steps_asked
 from spikedistill.neurons.lif import LIF
 
 
@@ -198,3 +198,10 @@ def test_what_runs_again_in_the_backward_pass_sees_the_same_time(reentrant: bool
     for name, parameter in plain.named_parameters():
         assert torch.allclose(again.get_parameter(name).grad, parameter.grad, atol=1e-6), name
     assert float(plain.middle[1].weight.grad.abs().sum()) > 0
+
+
+def test_steps_that_are_asked_for_are_counts():
+    assert steps_asked(None, 4) == 4 and steps_asked(1, 4) == 1
+    for wrong in (0, -1):
+        with pytest.raises(SpikedistillError, match=f"at least 1, and {wrong} was given"):
+            OverTime(chain(), 2).over_time(torch.rand(1, 2, 1, 4, 4), wrong)

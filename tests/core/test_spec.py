@@ -21,6 +21,8 @@ def test_patterns_choose_taps_in_order_and_once():
 def test_a_pattern_that_matches_nothing_lists_what_is_declared():
     with pytest.raises(ValueError, match=r"student matches 'block\*'.*stage1.*stage2.*pooled"):
         SPEC.select("stage1", "block*")
+    with pytest.raises(ValueError, match=r"network\.taps = \{'stage1': 'path\.of\.a\.module'\}"):
+        Spec("student", 2, 8, 10).select("stage[0-9]")
 
 
 def test_channels_grid_and_shape_of_a_tap():

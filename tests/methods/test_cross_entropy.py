@@ -142,3 +142,30 @@ def test_balanced_weights_are_counted_in_the_training_data():
 def test_wrong_weights_of_classes_are_refused(weights, sentence):
     with pytest.raises(ValueError, match=sentence):
         CrossEntropy(STUDENT, class_weights=weights)
+
+
+LABELS = torch.tensor([1, 0, 3])
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int16, torch.int32])
+def test_labels_are_whole_numbers_of_any_size(kind):
+    outputs, weights = torch.randn(2, 3, 4), {"class_weights": [1.0, 2.0, 3.0, 4.0]}
+    for options in ({}, weights):
+        assert loss_of(outputs, LABELS.to(kind), **options) == loss_of(outputs, LABELS, **options)
+
+
+@pytest.mark.parametrize(
+    ("targets", "sentence"),
+    [
+        (LABELS[:, None], r"the targets are \[3, 1\] of int64; make it targets.reshape\(3\)$"),
+        (torch.eye(4)[LABELS].long(), "turn one-hot rows into classes"),
+        (LABELS[:2], r"the targets are \[2\] of int64; give one class for each sample"),
+        (LABELS.float(), r"of float32; make it targets.reshape\(3\).long\(\)"),
+        (LABELS + 1, "the label 4 is none of the 4 classes"),
+        (LABELS - 1, "the label -1 is none of the 4 classes"),
+    ],
+)
+@pytest.mark.parametrize("time", ["fused", "steps"])
+def test_targets_that_are_no_classes_are_refused(targets, sentence, time):
+    with pytest.raises(ValueError, match=sentence):
+        loss_of(torch.randn(2, 3, 4), targets, time=time)

@@ -43,6 +43,13 @@ def test_a_weight_of_several_pieces() -> None:
     assert one.weight == Schedule(0.0, 1.0, 0.0, 0.25) and read_loss(one.plain()) == one
 
 
+def test_a_bare_number_is_no_weight() -> None:
+    assert faults({"sastc": 100}) == [
+        "sastc: its options are a mapping, and the number 100 was given; for a weight say "
+        "{weight: 100}"
+    ]
+
+
 UP = {"start": 0.0, "end": 1.0, "until": 0.5}
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
@@ -293,3 +295,56 @@ def test_every_epoch_is_told_once_it_is_kept(tmp_path: Path) -> None:
     assert [json.loads(line)["losses"].keys() for line in kept] == [{"cross_entropy"}] * 3
     whole = distill(teacher, student, Stripes(), out=tmp_path / "whole", **words)
     assert whole.rows[-1].scores == result.rows[-1].scores
+
+
+@pytest.mark.parametrize(
+    "data", [{"train": Stripes(), "test": Stripes(), "classes": 2}, (Stripes(), Stripes())]
+)
+def test_data_in_several_parts(tmp_path: Path, data: Any) -> None:
+    student = {"model": "digits", "activation": "lif", "width": 0.25}
+    words: dict[str, Any] = {"losses": "cross_entropy", "out": tmp_path / "run", **BRIEF}
+    result = distill(small_ann(), student, data, **words)
+    assert result.rows[-1].losses == ["cross_entropy"]
+    found = spikedistill.evaluate(result, data=data, batch_size=16)  # a result stands for its run
+    assert found["samples"] == 80 and found["notes"] == []
+    assert torch.equal(spikedistill.load(result)(torch.ones(1, 1, 8, 8)),
+                       result.network(torch.ones(1, 1, 8, 8)))  # fmt: skip
+
+
+def test_the_gradient_is_clipped_where_the_losses_are_the_default(tmp_path: Path) -> None:
+    student = spikedistill.spiking_twin(small_ann(), LIF())
+    own, losses = {"clip": 2.0}, {"cross_entropy": {}, "sastc": {"weight": 100.0}}
+    for given, clip in (({}, 5.0), (own, 2.0), ({"losses": losses}, None)):
+        distill(small_ann(), student, Stripes(), out=tmp_path / "run", exist="replace",
+                **BRIEF, **given)  # fmt: skip
+        phase = yaml.safe_load((tmp_path / "run/config.yaml").read_text())["phases"][0]
+        assert phase["training"]["clip"] == clip
+
+
+@pytest.mark.skipif(os.environ.get("SPIKEDISTILL_TYPECHECK") == "1", reason="it is faster")
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"teacher": None}, r"the teacher is a torch\.nn\.Module, .*, and nothing was given; to"),
+        ({"student": small_ann().state_dict()}, "a state dict was given; load the state dict"),
+        ({"losses": {"sastc": 100}}, r'losses\.sastc: .* for a weight say \{"weight": 100\}'),
+        ({"losses": 3}, "losses: should be a list, not 3"),
+        ({"student_taps": {"stage1": 3}}, "the module 3, and Sequential has no module of that"),
+        ({"warmup": 2}, "  warmup is 0 or more and at most all 1 epochs, not 2"),
+        ({"train": {"trian": Stripes()}}, r"is a mapping with \['trian'\]; expected are train"),
+        ({"train": [Stripes()], "test": Stripes()}, "brings its own splits, and valid= or test="),
+        ({"train": (Stripes(), [1])}, "has list as test; expected is a torch Dataset"),
+    ],
+)
+def test_usual_slips_get_a_sentence(tmp_path: Path, given: dict[str, Any], sentence: str) -> None:
+    ann = small_ann()
+    student = spikedistill.spiking_twin(ann, LIF())
+    words: dict[str, Any] = {"teacher": ann, "student": student, "train": Stripes(), **given}
+    with pytest.raises(SpikedistillError, match=sentence):
+        distill(out=tmp_path / "run", **BRIEF, **words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_no_run_is_not_loaded() -> None:
+    with pytest.raises(SpikedistillError, match=r"or what .* returned, and int was given"):
+        spikedistill.load(3)  # type: ignore[arg-type]

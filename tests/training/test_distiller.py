@@ -1,5 +1,6 @@
 """One phase as one module: who runs, who learns, what is recorded."""
 
+import logging
 from dataclasses import replace
 from typing import ClassVar
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from spikedistill.conversion.twin import spiking_twin
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.core.spec import Spec
@@ -226,3 +228,36 @@ def test_a_batch_is_described_by_a_few_of_its_samples():
     assert network.most == FEW
     assert (spec.batch_size, spec.outputs, spec.shapes["tap"]) == (64, (1, 64, 3), (1, 64, 4))
     assert describe("student", Role(network, 1), torch.rand(1, 4)).outputs == (1, 1, 3)
+
+
+def plain() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(4, 6, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(96, 3),
+    )  # fmt: skip
+
+
+def test_a_network_that_declares_nothing_gets_stages_when_it_is_described():
+    ann = plain()
+    snn, images = spiking_twin(ann, LIF()), torch.rand(8, 1, 8, 8)
+    before = ann(images)
+    roles = {"student": Role(snn, 4, trainable=True), "teacher": Role(ann)}
+    student, teacher = (describe(name, role, images) for name, role in roles.items())
+    assert student.select("stage[0-9]") == teacher.select("stage[0-9]") == ("stage1", "stage2")
+    assert ann.taps == {"stage1": "1", "stage2": "4"} and torch.equal(ann(images), before)
+    terms = [Term("sastc", SASTC(student, teacher), weight=100.0)]
+    loss, _ = Distiller(roles, Objective(terms))(Batch(images, torch.arange(8) % 3))
+    loss.backward()
+    assert loss.item() > 0 and snn[0].weight.grad.norm() > 0
+
+
+def test_steps_that_are_all_alike_are_said(caplog):
+    images = torch.rand(4, 1, 8, 8)
+    with caplog.at_level(logging.WARNING, "spikedistill"):
+        describe("student", Role(plain(), 4, trainable=True), images)
+        assert "learns in 4 steps and has no neurons" in caplog.text
+        caplog.clear()
+        frames = torch.rand(4, 4, 1, 8, 8)  # an ANN that looks at every frame
+        describe("student", Role(plain(), 4, trainable=True), frames, encoder("frames"))
+        describe("student", Role(plain(), 1, trainable=True), images)
+    assert not caplog.text

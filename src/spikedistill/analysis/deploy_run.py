@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from spikedistill.build.data import metrics_of
 from spikedistill.build.facts import Facts
 from spikedistill.build.handed_over import Data, Networks
-from spikedistill.build.saved import Saved, rebuild
+from spikedistill.build.saved import Saved, Where, rebuild
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.core.over_time import OverTime
+from spikedistill.core.over_time import OverTime, steps_asked
 from spikedistill.data import DataSet, Loader
 from spikedistill.export import deploy as of_network
 from spikedistill.export import onnx
@@ -29,7 +29,7 @@ _TIMED = 20
 
 
 def deploy(
-    run: nn.Module | Path | str,
+    run: nn.Module | Where,
     example: Shaped[Tensor, "B *rest"] | None = None,
     *,
     weights: Weights = "float",
@@ -83,7 +83,7 @@ def deploy(
     else:
         saved, handed = rebuild(run, network), data
         _check_inputs(saved)
-        steps = timesteps or saved.timesteps
+        steps = steps_asked(timesteps, saved.timesteps)
         found = saved.data(data_dir, handed) if evaluate or weights == "int8" else None
         if example is None:
             example = _example(saved, found if weights == "int8" else None)

@@ -7,9 +7,10 @@ from typing import Any
 
 from spikedistill.build.data import metrics_of, one_step, split_loader, task_of
 from spikedistill.build.handed_over import Data, Networks
-from spikedistill.build.saved import rebuild
+from spikedistill.build.saved import Where, rebuild
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.machine import machine
+from spikedistill.core.over_time import steps_asked
 from spikedistill.costs.operations import macs, parameter_count
 from spikedistill.data import encoder
 from spikedistill.training.costs import operations
@@ -20,7 +21,7 @@ SPLITS = ("test", "valid", "train")
 
 
 def evaluate_run(
-    path: Path | str,
+    path: Where,
     data_dir: Path | str | None = None,
     timesteps: int | None = None,
     split: str = "test",
@@ -62,7 +63,7 @@ def evaluate_run(
     loader = split_loader(data, getattr(data, split), settings)
     if loader is None:
         raise SpikedistillError(f"the {split} split of {data.name} is empty")
-    steps, device = timesteps or saved.timesteps, machine().device
+    steps, device = steps_asked(timesteps, saved.timesteps), machine().device
     judged = saved.network.to(device)
     metrics = metrics_of(data, saved.metrics)
     seen = evaluate(judged, loader, steps, encoder=encoder(encoding), metrics=metrics)

@@ -13,10 +13,11 @@ from spikedistill.build.data import split_loader
 from spikedistill.build.facts import Facts
 from spikedistill.build.handed_over import Data, Networks, networks_of
 from spikedistill.build.networks import Workshop
-from spikedistill.build.saved import Saved, rebuild
+from spikedistill.build.saved import Saved, Where, rebuild
 from spikedistill.core.clock import spiking
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.machine import machine
+from spikedistill.core.over_time import steps_asked
 from spikedistill.core.row import Row
 from spikedistill.costs.energy import (
     MODELS,
@@ -74,7 +75,7 @@ class _Teacher:
 
 
 def energy_of(
-    path: Path | str,
+    path: Where,
     data_dir: Path | str | None = None,
     *,
     timesteps: int | None = None,
@@ -117,7 +118,7 @@ def energy_of(
     saved, handed = _spiking(path, network), data
     data = saved.data(data_dir, handed)
     loader = _loader(data, batch_size, samples)
-    steps = timesteps or saved.timesteps
+    steps = steps_asked(timesteps, saved.timesteps)
     saved.network.to(machine().device)
     layers = layer_operations(saved.network, steps, loader, saved.card["encoder"])
     if event_input == "ac":
@@ -153,7 +154,7 @@ def energy_of(
     return found | {"sentences": [*saved.doubts(data, handed), *sentences(found, left)]}
 
 
-def _spiking(path: Path | str, network: Networks) -> Saved:
+def _spiking(path: Where, network: Networks) -> Saved:
     saved = rebuild(path, network)
     if spiking(saved.network):
         return saved

@@ -13,7 +13,7 @@ from spikedistill.core import clock
 from spikedistill.core.clock import Temporal
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.machine import machine
-from spikedistill.core.over_time import first_layers, run_folded
+from spikedistill.core.over_time import first_layers, run_folded, steps_asked
 from spikedistill.core.trace import Batch
 from spikedistill.core.tree import Inputs, mapped
 from spikedistill.costs.firing import FiringMeter
@@ -47,7 +47,7 @@ class Subject:
 
     def run(self, inputs: Inputs, steps: int | None = None) -> Inputs:
         """Outputs `[T', B, ...]` of a run of T' steps, by default of all T, from `batches`."""
-        steps = steps or self.timesteps
+        steps = steps_asked(steps, self.timesteps)
         cut = mapped(lambda value: value[:steps], inputs)
         return run_folded(self.network, cut, steps, self._first)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 
 from spikedistill.analysis.examine_run import examine_run
 from spikedistill.analysis.looks import Examinations
 from spikedistill.build.handed_over import Data, Networks
+from spikedistill.build.saved import Where, folder_of
 from spikedistill.core.atomic import put
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.task import Task
@@ -36,7 +38,7 @@ class Written:
 
 
 def write_report(
-    paths: Path | str | Sequence[Path | str],
+    paths: Where | Sequence[Where],
     out: Path | str | None = None,
     data_dir: Path | str | None = None,
     use_data: bool = True,
@@ -67,8 +69,10 @@ def write_report(
     look = partial(examine_run, data_dir=data_dir, use_data=use_data, progress=progress,
                    network=network, data=data)  # fmt: skip
     chapters, pages, lost = [], [], []
-    paths = [paths] if isinstance(paths, Path | str) else paths
-    for path in map(Path, paths):
+    paths = list(map(folder_of, [paths] if isinstance(paths, str | PathLike) else paths))
+    if not paths:
+        raise SpikedistillError("a report is of at least one run, and none was given")
+    for path in paths:
         try:
             if (path / FILE).exists():
                 pages.append(read_page(path))
@@ -78,7 +82,7 @@ def write_report(
             lost.append(str(error))
     if not chapters and not pages:
         raise SpikedistillError("; ".join(lost))
-    target = Path(out) if out is not None else _default([Path(path) for path in paths])
+    target = Path(out) if out is not None else _default(paths)
     text = page(chapters, lost, pages)
     try:
         put(target, lambda path: path.write_text(text, encoding="utf-8"))

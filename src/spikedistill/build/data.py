@@ -105,7 +105,21 @@ def check_inputs(data: DataSet, encoding: str, augment: Mapping[str, Any]) -> No
             f"augment.autoaugment changes the colours of images, and a sample of {data.name} is "
             f"{data.frames} frames of events; take augment.trivialaugment=snn"
         )
+    _check_crop(data, augment.get("crop"), batch.inputs)
     _check_encoder(data, encoding, task, batch.inputs)
+
+
+def _check_crop(data: DataSet, crop: Any, inputs: Any) -> None:
+    """Refuse a border from which a cut could miss the image altogether."""
+    if not crop or not isinstance(inputs, Tensor) or inputs.ndim < 4:
+        return
+    H, W = inputs.shape[-2:]
+    if crop >= min(H, W):
+        raise SpikedistillError(
+            f"augment.crop adds {crop} black pixels on every side, and an image of {data.name} has "
+            f"{H} x {W}, so that some cuts would be all black; take a smaller one, as an eighth of "
+            "the side"
+        )
 
 
 def _check_encoder(data: DataSet, encoding: str, task: Task, inputs: Any) -> None:

@@ -15,7 +15,7 @@ from spikedistill.build.cells import Cell, cells
 from spikedistill.build.data import build_data, check_inputs, metrics_of, split_loader, with_task
 from spikedistill.build.facts import Facts
 from spikedistill.build.handed_over import check_same_neurons
-from spikedistill.build.losses import build_distiller, build_objective, build_specs
+from spikedistill.build.losses import Known, build_distiller, build_objective, build_specs
 from spikedistill.build.meet import said_frozen
 from spikedistill.build.networks import Say, Workshop
 from spikedistill.core.errors import CameFromPython, SpikedistillError
@@ -94,6 +94,7 @@ class Experiment:
     data: DataSet | None = None
     learned: Objective | None = field(default=None, init=False)
     """What the losses of the phase before learned."""
+    _seen: Known | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         recipe = self.recipe
@@ -218,7 +219,9 @@ class Experiment:
                        "workers": settings.workers, "collate": data.how}  # fmt: skip
         augment = augmentation(recipe.augment, len(data.classes), data.mean)
         batch = next(Loader(data.train, settings.batch_size, collate=data.how).epoch(0))
-        specs = build_specs(cell.phase.roles, networks, batch, recipe.encoder, data)
+        specs = build_specs(
+            cell.phase.roles, networks, batch, recipe.encoder, data, known=self._seen
+        )
         objective = build_objective(cell.losses, specs, recipe.seed) if cell.losses else None
         train = Loader(
             data.train,
@@ -248,7 +251,11 @@ class Experiment:
         Returns one row for each: what would be trained.
         """
         before = dict(self.workshop.networks)
-        rows = [self._check(cell) for cell in cells(self.recipe)]
+        self._seen = {}  # nothing learns here, so each network is looked at once
+        try:
+            rows = [self._check(cell) for cell in cells(self.recipe)]
+        finally:
+            self._seen = None
         # a twin of a network that is yet to be trained must be made again from the trained one
         self.workshop.networks = before
         return rows

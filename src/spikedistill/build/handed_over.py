@@ -16,6 +16,7 @@ from spikedistill.core.clock import Temporal
 from spikedistill.core.copied import copied
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
+from spikedistill.core.speech import speaking_python
 from spikedistill.data import DataSet, Samples, data_set, handed_over
 from spikedistill.recipes.network_entry import NetworkEntry
 from spikedistill.taps import check_taps
@@ -149,7 +150,8 @@ def data_of(
     if isinstance(handed, Mapping):
         handed = {name: part for name, part in handed.items() if part is not None}
     name = kind_of(handed)
-    return with_task(dataclasses.replace(handed_over(name, handed, seed), name=name))
+    with speaking_python():
+        return with_task(dataclasses.replace(handed_over(name, handed, seed), name=name))
 
 
 def with_classes(data: DataSet, classes: Sequence[str]) -> DataSet:

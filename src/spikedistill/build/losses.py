@@ -14,12 +14,16 @@ from spikedistill.core.objective import Objective, Role, Term
 from spikedistill.core.spec import Spec
 from spikedistill.core.speech import remedy
 from spikedistill.core.trace import Batch
+from spikedistill.core.tree import leaves
 from spikedistill.data import DataSet, class_counts, encoder
 from spikedistill.methods import METHODS
 from spikedistill.recipes import parts
 from spikedistill.recipes.loss_entry import LossEntry
 from spikedistill.recipes.schema import RoleEntry
 from spikedistill.training.distiller import Distiller, describe
+
+Known = dict[tuple[str, int, tuple[tuple[int, ...], ...]], Spec]
+"""What networks look like, by name, T and the shapes of their inputs."""
 
 
 def build_specs(
@@ -29,6 +33,7 @@ def build_specs(
     encoding: str,
     data: DataSet,
     counts: tuple[int, ...] | None = None,
+    known: Known | None = None,
 ) -> dict[str, Spec]:
     """What each role looks like on a real batch.
 
@@ -39,6 +44,7 @@ def build_specs(
         encoding: how samples become steps.
         data: of the phase.
         counts: training samples of each class; None: counted in the data.
+        known: what was seen of these networks before and did not change; more is put in.
 
     Raises:
         SpikedistillError: if a network does not take the inputs, or its outputs are not those of
@@ -50,8 +56,7 @@ def build_specs(
     for name, role in roles.items():
         where = f"the {name} (network {role.network!r})"
         try:
-            made = Role(networks[role.network], role.timesteps)
-            seen = describe(name, made, batch.inputs, encoder(encoding))
+            seen = _seen(name, role, networks[role.network], batch, encoding, known)
             specs[name] = replace(seen, class_counts=counts)
         except SpikedistillError as error:
             raise SpikedistillError(f"{where}: {error}") from error
@@ -63,6 +68,21 @@ def build_specs(
                 "network that was trained for these data"
             ) from error
     return specs
+
+
+def _seen(
+    name: str, role: RoleEntry, network: nn.Module, batch: Batch, encoding: str, known: Known | None
+) -> Spec:
+    """What a role looks like, from a dry run or from that of another role of the network."""
+    shapes = tuple(tuple(value.shape) for value in leaves(batch.inputs))
+    key = (role.network, role.timesteps, shapes)
+    if known is not None and key in known:
+        return replace(known[key], role=name, network=network)
+    made = Role(network, role.timesteps)
+    seen = describe(name, made, batch.inputs, encoder(encoding), stages=False)
+    if known is not None:
+        known[key] = replace(seen, network=None)
+    return seen
 
 
 def _remedy(network: str, classes: int | None) -> str:

@@ -30,7 +30,7 @@ from spikedistill.neurons import NEURONS
 from spikedistill.recipes import parts
 from spikedistill.recipes.network_entry import NetworkEntry
 from spikedistill.recipes.weights_entry import file_and_key
-from spikedistill.taps import declared_taps, find_stages
+from spikedistill.taps import declared_taps, give_stages
 
 Say = Callable[[str], object]
 
@@ -213,12 +213,7 @@ class Workshop:
         taps = declared_taps(network)
         if not self.find_stages or any(tap.startswith("stage") for tap in taps):
             return
-        found = find_stages(network, self._example(network), self._steps(name))
-        inner, prefix = network, ""
-        if isinstance(network, Normalized):
-            inner, prefix = network.network, "network."
-        own = {tap: path.removeprefix(prefix) for tap, path in found.items()}
-        inner.taps = dict(getattr(inner, "taps", {})) | own  # type: ignore[assignment]
+        own = give_stages(network, self._example(network), self._steps(name))
         if not own:
             self.say(f"{name} makes no maps of features, so it has no stages to compare")
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,26 @@ class Saved:
         return None
 
 
-def rebuild(path: Path | str, handed: Networks = None) -> Saved:
+Where = str | PathLike[str]
+"""A path, or what stands for one: the result of `spikedistill.distill`."""
+
+
+def folder_of(where: Where) -> Path:
+    """The path.
+
+    Raises:
+        SpikedistillError: if it is none.
+    """
+    try:
+        return Path(where)
+    except TypeError as error:
+        raise SpikedistillError(
+            f"a run is the path of its folder, or what spikedistill.distill returned, and "
+            f"{type(where).__name__} was given"
+        ) from error
+
+
+def rebuild(path: Where, handed: Networks = None) -> Saved:
     """The network of a run folder, of one of its cells, or of a model file in it.
 
     Args:
@@ -158,7 +178,7 @@ def rebuild(path: Path | str, handed: Networks = None) -> Saved:
     Raises:
         SpikedistillError: if something is missing, or the weights belong to another network.
     """
-    path = Path(path)
+    path = folder_of(path)
     weights = path / "model.safetensors" if path.is_dir() else path
     card_path = weights.parent / "model.json"
     _check(path, weights, card_path)
@@ -237,13 +257,14 @@ def _check(path: Path, weights: Path, card: Path) -> None:
         )
 
 
-def load(run_or_file: Path | str, network: Networks = None) -> OverTime:
+def load(run_or_file: Where, network: Networks = None) -> OverTime:
     """A trained student as an ordinary module: images `[B, C, H, W]` in [0, 1] to logits `[B, K]`.
 
     One that was trained on event frames takes `[B, T, C, H, W]`.
 
     Args:
-        run_or_file: a run folder, one of its cells, or a `.safetensors` file in one.
+        run_or_file: a run folder, one of its cells, a `.safetensors` file in one, or what
+            `spikedistill.distill` returned.
         network: the architecture, where it (or the network whose twin it is) came from Python;
             a copy of it receives the weights. Of several, `{name: network}`.
 

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from spikedistill.conversion._given import check_network, known
 from spikedistill.conversion._put import put
 from spikedistill.core.clock import temporal_layers
 from spikedistill.core.conversion import Conversion, Material
@@ -58,7 +59,7 @@ class Balanced(nn.Module):
 
 def spiking_twin(
     network: nn.Module,
-    neuron: Activation | Planned,
+    neuron: Activation | Planned | str,
     *,
     weights: Literal["copied", "fresh"] = "copied",
     thresholds: Inputs | float | None = None,
@@ -89,7 +90,8 @@ def spiking_twin(
 
     Args:
         network: an ANN, trained or not; it is not changed.
-        neuron: a neuron to copy, as `LIF(tau=2.0)`, or something to call for a new one.
+        neuron: a neuron to copy, as `LIF(tau=2.0)`, something to call for a new one, or its name
+            in the catalogue, as "lif".
         weights: "copied" from the network, or "fresh": every layer initialised anew as its class
             does it. Parameters of classes without `reset_parameters` stay copied, with a warning.
         thresholds: None: those of the neuron. A batch of raw inputs `[B, ...]`: each layer's
@@ -117,6 +119,8 @@ def spiking_twin(
         >>> type(spiking_twin(ann, LIF(tau=2.0))[1]).__name__
         'LIF'
     """
+    check_network(network)
+    neuron = known(neuron)
     _check(network, weights, thresholds, percentile)
     twin = copied(network)
     for parameter in twin.parameters():
@@ -172,7 +176,7 @@ def _neurons(
 
 
 def _check(
-    network: nn.Module, weights: str, thresholds: Tensor | float | None, percentile: float
+    network: nn.Module, weights: str, thresholds: Inputs | float | None, percentile: float
 ) -> None:
     neurons = temporal_layers(network)
     if neurons:

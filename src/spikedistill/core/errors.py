@@ -34,7 +34,7 @@ class CameFromPython(SpikedistillError):
         return f"{self.facts}; hand it over: {how}"
 
 
-def suggest(wrong: str, known: Iterable[str]) -> str:
+def suggest(wrong: object, known: Iterable[object]) -> str:
     """`did you mean 'x'?` where something close is known, else the list of what is known.
 
     Example:
@@ -43,8 +43,8 @@ def suggest(wrong: str, known: Iterable[str]) -> str:
         >>> suggest("x", ["a", "b"])
         'known are: a, b'
     """
-    known = list(known)
-    close = difflib.get_close_matches(wrong, known, n=1)
+    names = [str(name) for name in known]
+    close = difflib.get_close_matches(str(wrong), names, n=1)
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"known are: {', '.join(sorted(known)) or 'none'}"
+    return f"known are: {', '.join(sorted(names)) or 'none'}"

@@ -46,7 +46,9 @@ def breaks_down(network: nn.Module) -> bool:
 def keep_contiguous(network: nn.Module) -> None:
     """Note that a network takes no channels_last memory; its weights are put back as well."""
     setattr(network, CONTIGUOUS, True)
-    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    for value in (*network.parameters(), *network.buffers()):
+        # not by `to`, which cannot change tensors on paper
+        value.data = value.data.clone(memory_format=torch.contiguous_format)
 
 
 @contextmanager

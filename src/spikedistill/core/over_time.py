@@ -124,6 +124,22 @@ def _fold(inputs: Shaped[Tensor, "T B *rest"]) -> Shaped[Tensor, "TB *rest"]:
     return rows.flatten(0, 1).contiguous().permute(0, 3, 1, 2)
 
 
+def steps_asked(asked: int | None, usual: int) -> int:
+    """T' where somebody asked for it, else the usual T.
+
+    Raises:
+        SpikedistillError: if it is no count of steps.
+    """
+    if asked is None:
+        return usual
+    if type(asked) is not int or asked < 1:
+        raise SpikedistillError(
+            f"timesteps is a whole number of at least 1, and {asked!r} was given; leave it out for "
+            f"the usual {usual}"
+        )
+    return asked
+
+
 class OverTime(nn.Module):
     """A spiking network as an ordinary module: images or frames in, logits out, all T steps inside.
 
@@ -149,7 +165,7 @@ class OverTime(nn.Module):
 
     def over_time(self, inputs: Inputs, timesteps: int | None = None) -> Inputs:
         """Outputs of every step, `[T, B, K]`, from one step of inputs for all or T of them."""
-        return run_folded(self.network, inputs, timesteps or self.timesteps, self.first)
+        return run_folded(self.network, inputs, steps_asked(timesteps, self.timesteps), self.first)
 
     def forward(self, inputs: Inputs | None = None, **named: Tensor) -> Inputs:
         """Logits `[B, K]`: the mean over time of the outputs.

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.speech import remedy
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -42,18 +45,26 @@ class Spec:
         """Declared taps that match the shell patterns, in the order of declaration.
 
         Raises:
-            ValueError: if a pattern matches nothing; the message lists the declared taps.
+            SpikedistillError: if a pattern matches nothing; the message lists the declared taps.
         """
         chosen: list[str] = []
         for pattern in patterns:
             matches = [name for name in self.shapes if fnmatch.fnmatchcase(name, pattern)]
             if not matches:
-                raise ValueError(
+                raise SpikedistillError(
                     f"no tap of the {self.role} matches {pattern!r}; it declares: "
-                    f"{summary(tuple(self.shapes))}"
+                    f"{summary(tuple(self.shapes))}. {self._naming(pattern)}"
                 )
             chosen += [name for name in matches if name not in chosen]
         return tuple(chosen)
+
+    def _naming(self, pattern: str) -> str:
+        """How the network gets a tap of that name."""
+        name = pattern.replace("[0-9]", "1").replace("*", "1")
+        own = f"network.taps = {{{name!r}: 'path.of.a.module'}}"
+        how = remedy(f"in a recipe by the `taps` of its network, in Python by {own}",
+                     f"by {self.role}_taps={{{name!r}: 'path.of.a.module'}}")  # fmt: skip
+        return f"Name a module that it should stand for, {how}, or choose another loss"
 
     def shape(self, tap: str) -> tuple[int, ...]:
         """Shape `(T, B, ...)` of one declared tap.

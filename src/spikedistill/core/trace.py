@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.tree import Inputs, first, mapped
 
 
@@ -90,6 +91,15 @@ class Batch:
     """Where a loss that `draws` takes its random numbers from."""
     progress: float = 0.0
     """Share of the phase's budget that is spent, in [0, 1]: what schedules and annealing read."""
+
+    def __post_init__(self) -> None:
+        for name in ("inputs", "targets"):
+            value: object = getattr(self, name)
+            if not isinstance(value, Tensor | Mapping):
+                raise SpikedistillError(
+                    f"the {name} of a Batch are a tensor, or several by name, and "
+                    f"{type(value).__name__} was given; make a tensor of it (torch.as_tensor)"
+                )
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""

@@ -73,9 +73,9 @@ class Loader:
         Raises:
             SpikedistillError: if there is not a single batch.
         """
-        if batch_size < 1 or not 0 <= rank < world:
+        if not isinstance(batch_size, int) or batch_size < 1 or not 0 <= rank < world:
             raise SpikedistillError(
-                f"a loader needs batch_size >= 1 and 0 <= rank < world; got batch_size "
+                f"a loader needs a whole batch_size >= 1 and 0 <= rank < world; got batch_size "
                 f"{batch_size}, rank {rank}, world {world}"
             )
         self.split = split

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from spikedistill.core.calls import make
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.speech import remedy
 from spikedistill.data._dataset import DataSet, Samples, Source, Split, labels_of, length
 from spikedistill.data._images import as_image, read_channels_first
 from spikedistill.data._own_samples import IMAGES, Looked, look, sample_of, task_of_sample
@@ -91,15 +92,16 @@ def _parts(name: str, made: Any) -> dict[str, Any]:
     unknown = sorted(set(parts) - {*_PARTS, *_FACTS})
     if unknown or "train" not in parts:
         raise SpikedistillError(
-            f"data {name} returned a mapping with {sorted(parts)}; expected are train, and if "
-            f"there are any valid, test, {', '.join(_FACTS)}"
+            f"data {name} {remedy('returned', 'is')} a mapping with {sorted(map(str, parts))}; "
+            f"expected are train, and if there are any valid, test, {', '.join(_FACTS)}"
         )
     for key in _PARTS:
         part = parts.get(key)
         if part is not None and not isinstance(part, Split | Dataset):
             raise SpikedistillError(
-                f"data {name} returned {type(part).__name__} as {key}; expected is a torch "
-                f"Dataset of (image, label), or a tuple or mapping of them (train, valid, test)"
+                f"data {name} {remedy('returned', 'has')} {type(part).__name__} as {key}; "
+                "expected is a torch Dataset of (image, label), or a tuple or mapping of them "
+                "(train, valid, test)"
             )
     return parts
 
@@ -142,10 +144,11 @@ def _fingerprint(split: Samples) -> str:
 
 def _notes(name: str, train: Samples, tested: bool, pictures: bool) -> tuple[str, ...]:
     notes: list[str] = []
+    own = remedy("return (train, test)", "give test=..., or (train, test),")
     if not tested:
         notes.append(
             f"data {name} has no test split: a tenth of its {length(train):,} samples is held out "
-            "as one; return (train, test) to test on data of your own."
+            f"as one; {own} to test on data of your own."
         )
     if isinstance(train, Split) or not pictures:
         return tuple(notes)

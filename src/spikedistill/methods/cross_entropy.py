@@ -121,9 +121,13 @@ class CrossEntropy(Loss):
         logits = learner.logits if self.time == "fused" else learner.outputs
         mask = batch.mask if learner.outputs.ndim > 3 else None
         labels = self.labels(batch)
-        loss = masked_mean(
-            label_cross_entropy(logits, labels, self.label_smoothing, self.weights), mask
-        )
+        _check_shape(labels, logits if self.time == "fused" else logits[0])
+        try:
+            each = label_cross_entropy(logits, labels, self.label_smoothing, self.weights)
+        except (RuntimeError, IndexError) as error:  # where a class does not exist
+            _check_range(labels, logits.shape[-1], error)
+            raise
+        loss = masked_mean(each, mask)
         if self.weights is not None:
             share = masked_mean(label_weights(labels, self.weights), mask)
             loss = loss / share.clamp_min(torch.finfo(share.dtype).tiny)
@@ -133,19 +137,57 @@ class CrossEntropy(Loss):
         return loss
 
     def labels(self, batch: Batch) -> Tensor:
-        """The targets to compare with.
+        """The targets to compare with: shares, or classes as torch indexes with them.
 
         Raises:
             SpikedistillError: if the targets are a mapping without the wanted entry.
         """
         if isinstance(batch.targets, Tensor):
-            return batch.targets
+            return _indices(batch.targets)
         if self.target not in batch.targets:
             raise SpikedistillError(
                 f"cross_entropy reads the target {self.target!r}, which this batch lacks; "
                 f"{suggest(self.target, batch.targets)}"
             )
-        return batch.targets[self.target]
+        return _indices(batch.targets[self.target])
+
+
+def _indices(targets: Tensor) -> Tensor:
+    return targets if targets.is_floating_point() else targets.long()
+
+
+def _check_shape(labels: Tensor, logits: Tensor) -> None:
+    """Refuse targets that are not one class, or one share for each class, for each answer.
+
+    Raises:
+        SpikedistillError: with both shapes.
+    """
+    wanted = logits.shape if labels.is_floating_point() else logits.shape[:-1]
+    if labels.shape == wanted:
+        return
+    hint = "give one class for each sample"
+    if labels.shape == logits.shape:
+        hint = "turn one-hot rows into classes (targets.argmax(-1)) or into shares (.float())"
+    elif labels.numel() == logits.shape[:-1].numel():
+        hint = f"make it targets.reshape({', '.join(map(str, logits.shape[:-1]))})"
+        hint += ".long()" if labels.is_floating_point() else ""
+    raise SpikedistillError(
+        f"cross_entropy compares outputs {list(logits.shape)} (samples, ..., classes) with classes "
+        f"{list(logits.shape[:-1])} or shares {list(logits.shape)}, and the targets are "
+        f"{list(labels.shape)} of {str(labels.dtype).removeprefix('torch.')}; {hint}"
+    )
+
+
+def _check_range(labels: Tensor, classes: int, error: Exception) -> None:
+    """Say of a failed look-up which class does not exist, if that was it."""
+    if labels.is_floating_point():
+        return
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if len(wrong):
+        raise SpikedistillError(
+            f"cross_entropy: the label {int(wrong[0])} is none of the {classes} classes that the "
+            f"outputs tell apart, which are numbered from 0 to {classes - 1}; number the labels so"
+        ) from error
 
 
 def _weights(given: str | Sequence[float], learner: Spec) -> Tensor:

@@ -16,7 +16,7 @@ from spikedistill.build.cells import Cell, cells, settled
 from spikedistill.build.data import build_data, check_inputs, task_of, with_task
 from spikedistill.build.experiment import timesteps_of
 from spikedistill.build.facts import Facts
-from spikedistill.build.losses import build_distiller, build_objective, build_specs
+from spikedistill.build.losses import Known, build_distiller, build_objective, build_specs
 from spikedistill.build.networks import Workshop
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.machine import machine
@@ -110,11 +110,12 @@ class Planner:
         say: Callable[[str], object] = str,
         on_gpu: bool = False,
     ) -> None:
-        self.recipe, self.works = recipe, dict[str, Work]()
+        self.recipe, self.works, self.seen = recipe, dict[str, Work](), Known()
         self.at_once = whole_differences if on_gpu else nullcontext
         self.full_batches = dict[str, bool]()
         self.data, self.sizes = _material(recipe, data_dir)
         check_inputs(self.data, recipe.encoder, recipe.augment)
+        self.example = self.data.example(2)  # on paper its values could not be looked at
         self.workshop = Workshop(
             recipe.networks,
             Facts.of(self.data),
@@ -127,7 +128,7 @@ class Planner:
 
     def batch(self, size: int) -> Batch:
         """A batch of zeros of the form of the data's."""
-        like = self.data.example(2)
+        like = self.example
 
         def zeros(value: Tensor) -> Tensor:
             made = torch.zeros(size, *value.shape[1:], dtype=value.dtype)
@@ -139,7 +140,9 @@ class Planner:
     def distiller(self, cell: Cell, networks: Mapping[str, nn.Module], batch: Batch) -> Distiller:
         """All that runs in a cell, for a raw batch."""
         like = (1,) * len(self.data.classes)  # what the labels are changes no operation
-        specs = build_specs(cell.phase.roles, networks, batch, self.recipe.encoder, self.data, like)
+        specs = build_specs(
+            cell.phase.roles, networks, batch, self.recipe.encoder, self.data, like, self.seen
+        )
         objective = build_objective(cell.losses, specs, self.recipe.seed)
         return build_distiller(cell.phase.roles, networks, objective, self.recipe.encoder)
 

@@ -64,6 +64,8 @@ def _argument(path: Path) -> Path:
             return ("losses", *rest)
         case ("phases", _, "roles", _, *rest) if rest:
             return tuple(rest)
+        case ("phases", _, "training", *rest):
+            return tuple(rest)
         case _:
             return path
 

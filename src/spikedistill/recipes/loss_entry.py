@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.loss import Loss
 from spikedistill.core.schedule import Pieces, Schedule, Weight
+from spikedistill.core.speech import remedy
 from spikedistill.methods import METHODS
 from spikedistill.recipes import parts
 from spikedistill.recipes.block_reader import NUMBER, SWITCH, TEXT, BlockReader
@@ -110,7 +111,10 @@ def _inside(method: str, faults: Iterable[Fault]) -> Iterable[Fault]:
 
 
 def _read_term(method: str, kind: type[Loss], raw: Any) -> LossEntry:
-    block = BlockReader(raw, "the options of a method")
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        text = f"its options are a mapping, and the number {raw} was given; for a weight say "
+        throw([Fault((), text + remedy(f"{{weight: {raw}}}", f'{{"weight": {raw}}}'))])
+    block = BlockReader({} if raw is None else raw, "the options of a method")
     guide = block.rest.get("guide", "teacher")
     own = {
         "name": block.take("name", TEXT, parts.term_name(method)),

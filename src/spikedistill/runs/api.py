@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from spikedistill.build.facts import Facts
 from spikedistill.build.handed_over import data_of
@@ -29,9 +30,13 @@ from spikedistill.training.track import OnEpoch
 
 log = logging.getLogger("spikedistill")
 WARNING = "warning: "
+CLIP = 5.0
+"""The largest norm of the gradient, where SASTC is there by default."""
 
 Source = nn.Module | Mapping[str, Any] | str
 """A network, or what a recipe would say of it: `{"model": "resnet19", "activation": "lif"}`."""
+Losses = Mapping[str, Mapping[str, Any] | None] | Sequence[Any] | str | None
+"""Methods by name with their options, or as a recipe lists them."""
 
 
 class _Quiet(Silent):
@@ -48,7 +53,7 @@ class Result:
     """What a distillation left behind."""
 
     run: Path
-    """The run folder; `spikedistill.load` takes it."""
+    """The run folder; `spikedistill.load` takes it, or the result itself."""
     network: OverTime
     """The student: images `[B, C, H, W]` in [0, 1], or frames, to logits `[B, K]`."""
     score: float
@@ -56,6 +61,10 @@ class Result:
     for a classification."""
     rows: list[Row]
     """One row for each network, as in `result.json`; the student's is the last."""
+
+    def __fspath__(self) -> str:
+        """The run folder: a result stands where one is asked for."""
+        return str(self.run)
 
     def __repr__(self) -> str:
         """The score and where the rest lies; `result.network` prints the network."""
@@ -73,13 +82,13 @@ class Result:
 def distill(
     teacher: Source,
     student: Source,
-    train: Samples | DataSet | str | Mapping[str, Any],
+    train: Samples | DataSet | str | Sequence[Samples] | Mapping[str, Any],
     valid: Samples | None = None,
     test: Samples | None = None,
     *,
     timesteps: int = 2,
     epochs: int = 30,
-    losses: Mapping[str, Mapping[str, Any]] | Sequence[Any] | None = None,
+    losses: Losses = None,
     out: Path | str = "runs/distilled",
     seed: int = 0,
     teacher_taps: Mapping[str, str] | None = None,
@@ -96,15 +105,18 @@ def distill(
     Args:
         teacher: a trained network for images `[B, C, H, W]` in [0, 1]; it is not changed.
         student: the spiking network that learns; it is not changed, its trained copy is returned.
-        train: a torch `Dataset` of (image, label), a `Split`, a ready `DataSet`, or the `data:`
-            block of a recipe (a name, or a mapping).
+        train: a torch `Dataset` of (image, label), a `Split`, several of them as (train, test),
+            (train, valid, test) or a mapping with these keys (and, if it likes, `classes`, `mean`,
+            `std`, `task`, `collate`), a ready `DataSet`, or the `data:` block of a recipe (a name,
+            or a mapping with `name` or `call`).
         valid: what is looked at after every epoch; default a tenth of `train`.
         test: what the result is measured on; default another tenth of `train`.
         timesteps: T of the student.
         epochs: how often all of `train` is seen.
-        losses: method -> its options, `weight` among them; default cross-entropy, logit KD and,
-            where both networks make maps of features, SASTC, with the weights of its paper (1, 1
-            and 100).
+        losses: method -> its options, `weight` among them, or a list as in a recipe; default
+            cross-entropy, logit KD and, where both networks make maps of features, SASTC, with the
+            weights of its paper (1, 1 and 100). SASTC's gradient can be large where a network is
+            fresh, so by default `clip` is 5.0 with it, as in the library's CIFAR recipes.
         out: the run folder.
         seed: of initial weights, splits, data order and augmentation.
         teacher_taps: tap name -> module path, as `{"stage1": "layer1"}`; without it, and where the
@@ -125,6 +137,8 @@ def distill(
     """
     with speaking_python():
         sources = {"teacher": teacher, "student": student}
+        for name, source in sources.items():
+            _check_source(name, source)
         taps = {"teacher": teacher_taps, "student": student_taps}
         networks = {
             name: _tapped(name, source, taps[name])
@@ -135,6 +149,8 @@ def distill(
             check_neurons("student", networks["student"])
         ready, data = _data(train, valid, test, seed)
         chosen = _losses(losses, networks, ready)
+        if losses is None and any("sastc" in loss for loss in chosen):
+            training = {"clip": CLIP, **training}
         recipe = parse(
             {
                 "name": Path(out).name or "distilled",
@@ -163,19 +179,32 @@ def _roles(timesteps: int) -> dict[str, Any]:
     }
 
 
-def _losses(
-    losses: Mapping[str, Mapping[str, Any]] | Sequence[Any] | None,
-    networks: Mapping[str, nn.Module],
-    data: DataSet | None,
-) -> list[Any]:
+def _check_source(name: str, source: Any) -> None:
+    """Refuse what is neither a network nor words for one."""
+    state = isinstance(source, Mapping) and any(isinstance(v, Tensor) for v in source.values())
+    if isinstance(source, nn.Module | Mapping | str) and not state:
+        return
+    hint = ""
+    if state:
+        hint = "; load the state dict into its network first (load_state_dict)"
+    elif source is None and name == "teacher":
+        hint = "; to train without a teacher, run a recipe whose phase has a student alone"
+    what = "a state dict" if state else "nothing" if source is None else type(source).__name__
+    raise SpikedistillError(
+        f"the {name} is a torch.nn.Module, or what a recipe says of one, as {{'model': 'digits'}}, "
+        f"and {what} was given{hint}"
+    )
+
+
+def _losses(losses: Losses, networks: Mapping[str, nn.Module], data: DataSet | None) -> Any:
     """The losses as a recipe lists them; by default those that fit the networks."""
     if losses is None:
         losses = {"cross_entropy": {}, "logit_kd": {}}
         if data is None or all(_has_maps(one, data) for one in networks.values()):
             losses["sastc"] = {"weight": 100.0}
     if isinstance(losses, Mapping):
-        return [{name: dict(options)} for name, options in losses.items()]
-    return list(losses)
+        return [{name: options} for name, options in losses.items()]
+    return [losses] if isinstance(losses, str) else losses
 
 
 def _has_maps(network: nn.Module, data: DataSet) -> bool:
@@ -203,11 +232,19 @@ def _data(
     train: Any, valid: Samples | None, test: Samples | None, seed: int
 ) -> tuple[DataSet | None, Any]:
     """The data set (None: to be made from the entry), and what the recipe says of it."""
-    if isinstance(train, str | Mapping):
+    block = isinstance(train, Mapping) and not {"name", "call"}.isdisjoint(train)
+    several = isinstance(train, Mapping | list | tuple) and not isinstance(train, Dataset)
+    if several or isinstance(train, str | DataSet):
+        if valid is not None or test is not None:
+            raise SpikedistillError(
+                f"the data are given as {type(train).__name__}, which brings its own splits, and "
+                "valid= or test= beside it; say it in one way"
+            )
+    if isinstance(train, str) or block:
         return None, train
     if isinstance(train, DataSet):
         return train, {"given": train.name}
-    made = data_of({"train": train, "valid": valid, "test": test}, seed)
+    made = data_of(train if several else {"train": train, "valid": valid, "test": test}, seed)
     return made, {"given": made.name}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -9,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from spikedistill.core.clock import spiking
+from spikedistill.core.clock import spiking, temporal_layers
 from spikedistill.core.dry_run import located
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.evaluation import evaluation
@@ -19,28 +20,40 @@ from spikedistill.core.trace import Batch, Trace
 from spikedistill.core.tree import Inputs, first, mapped
 from spikedistill.costs.operations import multiplies
 from spikedistill.data import Encoder, direct, encoder
-from spikedistill.taps import Tapped, usable_taps
+from spikedistill.taps import Tapped, give_stages, usable_taps
 from spikedistill.training.recompute import Recomputed
 from spikedistill.training.record import Record, Values
 from spikedistill.training.whole_model import WholeModel
 
+log = logging.getLogger("spikedistill")
 FEW = 5
 """Samples whose shapes tell those of a batch of any size; a number that other axes seldom have."""
 
 
-def describe(name: str, role: Role, inputs: Inputs, encoder: Encoder = direct) -> Spec:
+def describe(
+    name: str, role: Role, inputs: Inputs, encoder: Encoder = direct, stages: bool = True
+) -> Spec:
     """What a role looks like on this task, from one dry run without gradient in evaluation mode.
+
+    A network that declares no `taps` for its stages gets those that are found, in place
+    (`core.stages.find_stages`): it computes what it computed before.
 
     Args:
         name: the role's name, as error messages will say it.
         role: the network and how it runs.
         inputs: one raw batch `[B, ...]`, of the size that training will use.
         encoder: how raw inputs become steps.
+        stages: whether stages are found where the network declares none.
 
     Raises:
         SpikedistillError: if the network does not take these inputs.
     """
+    _warn_without_time(name, role, encoder)
     size = len(first(inputs))
+    if stages:
+        encoded = encoder(mapped(lambda value: value[:FEW], inputs), role.timesteps,
+                          torch.Generator().manual_seed(0))  # fmt: skip
+        give_stages(role.network, mapped(lambda value: value[0], encoded), role.timesteps)
     few = mapped(lambda value: value[:FEW], inputs)
     seen = _described(name, role, few, encoder, size)
     shapes = (seen.outputs, *seen.shapes.values())
@@ -51,6 +64,17 @@ def describe(name: str, role: Role, inputs: Inputs, encoder: Encoder = direct) -
             shapes={tap: _of_size(shape, size) for tap, shape in seen.shapes.items()},
         )
     return _described(name, role, inputs, encoder, size)  # B stands elsewhere: look at all of it
+
+
+def _warn_without_time(name: str, role: Role, encoder: Encoder) -> None:
+    """Say that a network that learns gives the same answer at every step."""
+    if role.trainable and role.timesteps > 1 and encoder is direct:
+        if not temporal_layers(role.network):
+            log.warning(
+                "the %s (%s) learns in %d steps and has no neurons, so all its steps are alike; "
+                "make its twin, as spikedistill.spiking_twin(network, spikedistill.LIF()), or run "
+                "one step", name, type(role.network).__name__, role.timesteps,
+            )  # fmt: skip
 
 
 def _of_size(shape: tuple[int, ...], size: int) -> tuple[int, ...]:

@@ -107,8 +107,11 @@ class Settings:
         if isinstance(self.track, str):
             object.__setattr__(self, "track", (self.track,))
         for name, least in (("epochs", 0), ("batch_size", 1), ("accumulate", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
+            value: object = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise ValueError(f"{name} must be a whole number, not {value!r}")
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
         if not self.lr > 0:
             raise ValueError(f"lr must be above 0, not {self.lr}")
         if not self.weight_decay >= 0:
@@ -117,6 +120,11 @@ class Settings:
             raise ValueError(f"momentum must be from 0 to below 1, not {self.momentum}")
         if self.schedule == "step" and not self.milestones:
             raise ValueError("schedule: step needs milestones, for example [150, 180, 210]")
+        if self.warmup < 0 or self.warmup > self.epochs > 0:
+            raise ValueError(
+                f"warmup is 0 or more and at most all {self.epochs} epochs, not {self.warmup:g}, "
+                "in which the learning rate would never be reached"
+            )
         if self.compile == "model" and self.checkpoint == "stage":
             raise ValueError(
                 "compile: model and checkpoint: stage both decide what is kept for the backward "
