@@ -49,6 +49,16 @@ def keep_contiguous(network: nn.Module) -> None:
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
+def channels_last(network: nn.Module) -> None:
+    """Put kernels of images, and buffers of their form, into channels_last memory, in place.
+
+    What has other than 4 axes stays as it is: torch has no such order for kernels of volumes.
+    """
+    for value in (*network.parameters(), *network.buffers()):
+        if value.ndim == 4:
+            value.data = value.data.contiguous(memory_format=torch.channels_last)
+
+
 @contextmanager
 def weights_as_trained(network: nn.Module) -> Generator[None, None, None]:
     """A block in which kernels lie in memory as they will in training."""
@@ -56,7 +66,7 @@ def weights_as_trained(network: nn.Module) -> Generator[None, None, None]:
     if needs_contiguous(network) or not all(one.is_contiguous() for one in kernels):
         yield
         return
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    channels_last(network)
     try:
         yield
     finally:
