@@ -46,7 +46,7 @@ def breaks_down(network: nn.Module) -> bool:
 def keep_contiguous(network: nn.Module) -> None:
     """Note that a network takes no channels_last memory; its weights are put back as well."""
     setattr(network, CONTIGUOUS, True)
-    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    _lay(network, torch.contiguous_format)
 
 
 def channels_last(network: nn.Module) -> None:
@@ -54,9 +54,13 @@ def channels_last(network: nn.Module) -> None:
 
     What has other than 4 axes stays as it is: torch has no such order for kernels of volumes.
     """
+    _lay(network, torch.channels_last)
+
+
+def _lay(network: nn.Module, order: torch.memory_format) -> None:
     for value in (*network.parameters(), *network.buffers()):
         if value.ndim == 4:
-            value.data = value.data.contiguous(memory_format=torch.channels_last)
+            value.data = value.data.contiguous(memory_format=order)
 
 
 @contextmanager
@@ -70,7 +74,7 @@ def weights_as_trained(network: nn.Module) -> Generator[None, None, None]:
     try:
         yield
     finally:
-        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        _lay(network, torch.contiguous_format)
 
 
 def is_about_layout(error: BaseException | None) -> bool:
