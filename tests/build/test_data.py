@@ -35,6 +35,12 @@ def data_of(inputs: torch.Tensor, targets: torch.Tensor = CLASSES, **more: Any) 
             r"a sample of d is one image \[1, 8, 8\]; choose encoder: direct",
         ),
         ((5, 2, 8, 8), "direct", {}, r"5 frames \[5, 2, 8, 8\], and encoder: direct is for images"),
+        (
+            (1, 6, 8, 8),
+            "direct",
+            {},
+            r"encoder: frames \(for volumes: samples of 4 axes are frames",
+        ),
         ((5, 2, 8, 8), "rate", {}, "set encoder: frames"),
         ((1, 8, 9), "direct", {"crop": 8}, "adds 8 black pixels .* has 8 x 9"),
         ((5, 2, 8, 8), "frames", {"autoaugment": "cifar10"}, "augment.trivialaugment=snn"),

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from spikedistill.build.facts import EXAMPLES, Facts, one_by_one
+from spikedistill.core.answers import Wanted
 from spikedistill.core.tree import leaves
 from spikedistill.data import DataSet, data_set
 
@@ -65,3 +66,18 @@ def test_a_run_of_an_earlier_version() -> None:
     assert torch.equal(facts.example, torch.zeros(2, 2, 34, 34))  # type: ignore[arg-type]
     assert facts.example.dtype is torch.float32  # type: ignore[union-attr]
     assert (facts.classes, facts.mean, facts.std) == (10, (0.0, 0.0), (1.0, 1.0))
+
+
+def test_the_form_of_the_answers_is_known_of_classifications_only() -> None:
+    images, labels = torch.rand(6, 1, 4, 4), torch.arange(6) % 3
+
+    def facts(targets: torch.Tensor, task: str = "image_classification") -> Facts:
+        samples = TensorDataset(images, targets)
+        return Facts.of(
+            DataSet("own", samples, samples, samples, classes=("a", "b", "c"), task=task)
+        )
+
+    assert facts(labels).wanted == back(facts(labels)).wanted == Wanted(3, 2)
+    places = facts(labels[:, None].expand(6, 4), "sequence_classification")
+    assert places.wanted == Wanted(3, 3)
+    assert Facts(images, 3).wanted is None

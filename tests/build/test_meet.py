@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from spikedistill.build.meet import check_neurons, meet, said_frozen
+from spikedistill.core.answers import Wanted
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.over_time import OverTime
 from spikedistill.neurons.lif import LIF
 
 IMAGES = torch.rand(5, 3, 8, 8)
@@ -154,3 +156,30 @@ class Chooses(nn.Module):
 def test_classes_that_are_chosen_already_are_refused() -> None:
     with pytest.raises(SpikedistillError, match=r"answers with torch.int64.* before argmax"):
         said(Chooses())
+
+
+class EmbeddingFirst(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Sequential(nn.Flatten(), nn.Linear(192, 9)), nn.Linear(9, 6)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.body(x)
+        return hidden, self.head(hidden)
+
+
+def test_the_output_with_the_classes_of_the_data_is_the_answer_wherever_it_is_run() -> None:
+    network, sentences = EmbeddingFirst(), []
+    assert meet("teacher", network, IMAGES, say=sentences.append, wanted=Wanted(6)) == 6
+    assert sentences == ["teacher: its logits are number 2 of 2 outputs, [N, 6]"]
+    assert OverTime(network)(IMAGES).shape == (5, 6)
+    with pytest.raises(SpikedistillError, match=r"number 2 \[N, 6\]\), of which it is not clear"):
+        meet("teacher", network, IMAGES, wanted=Wanted(5))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_script_is_tried_like_any_network() -> None:
+    script = torch.jit.trace(ann().eval(), IMAGES)
+    assert meet("teacher", script, IMAGES, wanted=Wanted(6)) == 6
+    with pytest.raises(SpikedistillError, match=r"does not take the data.*to have 3 channels, but"):
+        meet("teacher", script, IMAGES[:, :2])

@@ -31,6 +31,7 @@ from spikedistill.core.clock import firing_layers
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.expose import expose
 from spikedistill.core.tree import first
+from spikedistill.core.unwrapped import unwrapped
 from spikedistill.functional.compiled import compiling
 from spikedistill.taps import default_stages
 
@@ -104,7 +105,7 @@ CASES: dict[str, Case] = {
     "answers.TupleOfOtherOrder": Case(2),
     "answers.LogProbabilities": Case(2, named="log_softmax"),
     "answers.Nested": Case(2, refused=UNCLEAR.format("a list of dict, dict")),
-    "answers.TwoAnswers": Case(2, refused=MAPS.format("8, 4")),
+    "answers.TwoAnswers": Case(2),
     "answers.Bits": Case(2, named=GONE_ON, refused=UNCLEAR.format("a generator")),
     "answers.Words": Case(2, named=GONE_ON, refused=UNCLEAR.format("a list of str, str.*")),
     "answers.Decided": Case(
@@ -114,8 +115,8 @@ CASES: dict[str, Case] = {
     "answers.Summed": Case(
         2, named="logsumexp", refused=r"Summed returns \[\] for 4 samples.*one for each sample"
     ),
-    "wrapped.data_parallel": Case(2, named=GONE_ON),
-    "wrapped.compiled": Case(2, named=GONE_ON),
+    "wrapped.data_parallel": Case(2),
+    "wrapped.compiled": Case(2),
     "wrapped.normalised": Case(2),
     "wrapped.Lightning": Case(2),
     "wrapped.averaged": Case(2, named=GONE_ON),
@@ -264,7 +265,7 @@ def test_it_is_distilled_into_its_twin(
     inputs = data.tensors[0][:5]
     again = spikedistill.load(result.run, network=twin_of(make()))
     assert torch.equal(first(again(inputs)), first(result.network(inputs)))
-    stages = default_stages(network.float(), inputs)
+    stages = default_stages(unwrapped(network).float(), inputs)
     assert stages == default_stages(twin.float(), inputs)
     assert bool(stages) == ("sastc" in result.rows[-1].losses)
 

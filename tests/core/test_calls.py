@@ -17,7 +17,7 @@ def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("mine", "needy", "broken", "partly"):
         monkeypatch.delitem(sys.modules, f"calls_{name}", raising=False)
     (tmp_path / "calls_mine.py").write_text(
-        "SIZE = 3\n"
+        "import torch\nSIZE = 3\nnet = torch.nn.Linear(2, 3)\n"
         "def network(depth, classes=10):\n    return (depth, classes)\n"
         "def failing():\n    raise RuntimeError('no such depth')\n"
         "class Space:\n    @staticmethod\n    def make():\n        return 7\n"
@@ -75,6 +75,9 @@ def test_nothing_of_python_itself_is_called(call: str) -> None:
         ("calls_mine:SIZE", {}, "names a int; it must name a function"),
         ("calls_mine:network", {}, "needs depth; give it beside the call"),
         ("calls_mine:network", {"dept": 3}, "no option 'dept'; did you mean 'depth'"),
+        ("calls_mine:net", {}, r"names a network \(Linear\).*name a function that returns it"),
+        ("calls_mine.py:network", {}, "write it without .py, as calls_mine:network, and keep"),
+        ("calls_gone.py:network", {}, "write it without .py, as calls_gone:network, and keep"),
         ("calls_mine:failing", {}, "failed: RuntimeError: no such depth"),
         ("calls_needy:network", {}, "needs the package 'not_there_at_all'"),
         ("calls_broken:network", {}, "cannot be imported: ZeroDivisionError"),

@@ -67,6 +67,11 @@ class Branches(nn.Module):
             r"layer '0' \(Conv1d.*takes 3 axes, \[N, C, ...\], and \[2, 2, 8, 8\] reaches it",
         ),
         (
+            nn.Sequential(nn.Conv3d(2, 4, 3)),
+            (2, 2, 8, 8),
+            r"takes 5 axes.*samples of 4 axes are frames \[T, C, H, W\]; give volumes as",
+        ),
+        (
             nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(5)),
             (2, 3, 8, 8),
             r"layer '1' \(BatchNorm2d\(5.* fails on \[2, 4, 6, 6\] \(torch.float32\): RuntimeError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -41,3 +42,13 @@ def test_what_stands_in_containers_is_replaced() -> None:
     parts, old = network.parts, network.known
     replace_unregistered(network, {id(old): new})
     assert network.blocks[0] is new and network.known is old and network.parts is parts
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_script_keeps_nothing_out_of_sight_and_takes_no_hooks() -> None:
+    inner = nn.Linear(2, 3)
+    script = torch.jit.trace(inner, torch.rand(1, 2))
+    assert unregistered(script) == {}
+    with calls({"script": script, "inner": inner}) as called:
+        script(torch.rand(1, 2)), inner(torch.rand(1, 2))
+    assert called == ["inner"]

@@ -304,3 +304,11 @@ def test_samples_are_counted_whatever_form_the_answer_has() -> None:
     with torch.no_grad(), SynopsMeter(network) as meter:
         network(torch.rand(5, 4))
     assert meter.multiplications == 12
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_script_is_counted_as_what_it_was_made_of() -> None:
+    network, inputs = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)), torch.rand(5, 4)
+    with torch.no_grad(), SynopsMeter(torch.jit.trace(network, inputs)) as meter:
+        meter.network(inputs)
+    assert meter.multiplications == 4 * 3 + 3 * 2

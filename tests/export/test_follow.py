@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from spikedistill.conversion.twin import Balanced
+from spikedistill.core.answers import Wanted, choose
 from spikedistill.core.normalized import Normalized
 from spikedistill.core.probe import Probe
 from spikedistill.export.follow import follow, untold
@@ -68,3 +69,20 @@ def test_a_module_that_cannot_be_followed_is_named_and_kept() -> None:
     assert notes[0].startswith("the network itself (Asks)") and untold(graph) == ["network"]
     x = torch.full((2, 2), 3.0)
     assert torch.equal(graph(x), torch.ones(2, 2))
+
+
+def test_of_several_outputs_only_the_chosen_one_is_computed() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.side, self.head = (nn.Linear(4, 4) for _ in range(3))
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            x = self.body(x)
+            return self.side(x), self.head(x)
+
+    net, inputs = Two(), torch.rand(2, 4)
+    choose((inputs, torch.rand(2, 7)), Wanted(7), net)
+    graph, _ = follow(net)
+    assert torch.equal(graph(inputs), net(inputs)[1])
+    assert [name for name, _ in graph.named_children()] == ["body", "head"]

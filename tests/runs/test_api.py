@@ -348,3 +348,37 @@ def test_usual_slips_get_a_sentence(tmp_path: Path, given: dict[str, Any], sente
 def test_what_is_no_run_is_not_loaded() -> None:
     with pytest.raises(SpikedistillError, match=r"or what .* returned, and int was given"):
         spikedistill.load(3)  # type: ignore[arg-type]
+
+
+class TwoOutputs(nn.Module):
+    """An embedding, and then the scores of the two classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = small_ann()[:-1], nn.Linear(128, 2)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.body(x)
+        return hidden, self.head(hidden)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_script_teaches_a_student_whose_scores_are_its_second_output(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    teacher = torch.jit.script(small_ann())
+    student = spikedistill.spiking_twin(TwoOutputs(), LIF())
+    result = distill(teacher, student, Stripes(), out=tmp_path / "run", **BRIEF)
+    images = torch.rand(5, 1, 8, 8)
+    again = spikedistill.load(result.run, network=student)
+    assert again(images).shape == (5, 2)  # also where only zeros were at hand to find that out
+    assert torch.equal(again(images), result.network(images))
+    assert torch.allclose(spikedistill.deploy(again)(images), again(images), atol=1e-5)
+
+
+def test_an_output_of_several_never_says_how_many_classes_there_are(tmp_path: Path) -> None:
+    samples = TensorDataset(torch.rand(40, 1, 8, 8), torch.arange(40) % 3)
+    student = spikedistill.spiking_twin(TwoOutputs(), LIF())
+    with pytest.raises(
+        SpikedistillError, match=r"first \[N, 128\], number 2 \[N, 2\]\).* \[N, 3\] of"
+    ):
+        distill(small_ann(), student, samples, out=tmp_path / "run", **BRIEF)

@@ -62,6 +62,8 @@ def test_outputs_tell_as_many_classes_apart_as_there_are() -> None:
     check_answers((2, 3, 7, 5), batch(CLASSES), 5)
     with pytest.raises(SpikedistillError, match="tells 4 classes apart and the data have 5"):
         check_answers((2, 3, 4), batch(CLASSES), 5)
+    with pytest.raises(SpikedistillError, match="has one output and the data have 5 classes"):
+        check_answers((2, 3, 1), batch(CLASSES), 5)
 
 
 def test_every_classification_uses_them_and_makes_its_own_batches() -> None:
@@ -73,6 +75,6 @@ def test_every_classification_uses_them_and_makes_its_own_batches() -> None:
     for kind, (collate, augments, sections) in made.items():
         task = TASKS.find(f"{kind}_classification")
         assert (task.collate, task.augments, task.sections) == (collate, augments, sections)
-        assert task.metrics == ("accuracy",)
+        assert task.metrics == ("accuracy",) and task.classifies
         assert (task.check_targets, task.check_outputs) == (check_classes, check_answers)
         assert task.near_chance is near_chance

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from spikedistill.core.dry_run import VOLUMES
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.metric import Metric
 from spikedistill.core.task import Task
@@ -133,7 +134,7 @@ def _check_encoder(data: DataSet, encoding: str, task: Task, inputs: Any) -> Non
         )
     raise SpikedistillError(
         f"a sample of {data.name} is {data.frames} frames {shape}, and encoder: {encoding} is for "
-        "images; set encoder: frames"
+        f"images; set encoder: frames (for volumes: {VOLUMES})"
     )
 
 

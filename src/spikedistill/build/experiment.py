@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from spikedistill.build.handed_over import check_same_neurons
 from spikedistill.build.losses import Known, build_distiller, build_objective, build_specs
 from spikedistill.build.meet import said_frozen
 from spikedistill.build.networks import Say, Workshop
+from spikedistill.core.copied import copied
 from spikedistill.core.errors import CameFromPython, SpikedistillError
 from spikedistill.core.machine import machine
 from spikedistill.core.metric import Metric
@@ -213,7 +213,7 @@ class Experiment:
         }
         for name in cell.judged:  # the other variants must start from the same weights
             network = cell.phase.roles[name].network
-            networks[network] = copy.deepcopy(networks[network])
+            networks[network] = copied(networks[network], network)
         state = machine()
         common: Any = {"batch_size": settings.batch_size, "seed": recipe.seed,
                        "workers": settings.workers, "collate": data.how}  # fmt: skip

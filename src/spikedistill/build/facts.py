@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spikedistill.build.data import task_of
+from spikedistill.core.answers import Wanted
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.tree import Inputs, first, mapped
 from spikedistill.data import DataSet, Loader, length
@@ -29,13 +31,16 @@ class Facts:
     """K, where targets are classes."""
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    axes: int | None = None
+    """Of the scores of a classification, `[N, ..., K]`; None for any other task."""
 
     @classmethod
     def of(cls, data: DataSet) -> Facts:
         """The facts of a data set."""
         size = min(EXAMPLES, length(data.train))
-        example = next(Loader(data.train, size, collate=data.how).epoch(0)).inputs
-        return cls(example, len(data.classes) or None, data.mean, data.std)
+        batch = next(Loader(data.train, size, collate=data.how).epoch(0))
+        axes = _axes(batch.targets) if task_of(data).classifies else None
+        return cls(batch.inputs, len(data.classes) or None, data.mean, data.std, axes)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Facts:
@@ -49,7 +54,7 @@ class Facts:
             for name, form in forms.items()
         }
         mean, std = (plain.get(name) and tuple(plain[name]) for name in ("mean", "std"))
-        return cls(made.get(_ONE, made), plain["classes"], mean, std)
+        return cls(made.get(_ONE, made), plain["classes"], mean, std, plain.get("axes"))
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -63,7 +68,13 @@ class Facts:
             "inputs": forms,
             "mean": self.mean and list(self.mean),
             "std": self.std and list(self.std),
+            "axes": self.axes,
         }
+
+    @property
+    def wanted(self) -> Wanted | None:
+        """What a network must answer; None where that is not known."""
+        return Wanted(self.classes, self.axes) if self.classes and self.axes else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -96,6 +107,13 @@ class Facts:
         """C of images `[C, H, W]` and of signals `[C, L]`, D of vectors; None for whole numbers."""
         value = first(self.one_step)
         return value.shape[1] if value.is_floating_point() and value.ndim > 1 else None
+
+
+def _axes(targets: Any) -> int | None:
+    """Axes of the scores for these targets: classes, or a share for each class."""
+    if not isinstance(targets, Tensor):
+        return None
+    return targets.ndim if targets.is_floating_point() else targets.ndim + 1
 
 
 def one_by_one(inputs: Tensor) -> Tensor:

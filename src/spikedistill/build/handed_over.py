@@ -13,9 +13,9 @@ from torch import nn
 from spikedistill.build.data import check_inputs, with_task
 from spikedistill.build.facts import Facts
 from spikedistill.core.clock import Temporal
-from spikedistill.core.copied import copied
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
+from spikedistill.core.received import received
 from spikedistill.core.speech import speaking_python
 from spikedistill.data import DataSet, Samples, data_set, handed_over
 from spikedistill.recipes.network_entry import NetworkEntry
@@ -85,7 +85,7 @@ def _copied(name: str, network: nn.Module | str, taps: Mapping[str, str] | None)
             "torch.nn.Module, or a text 'module:factory'"
         )
     made = made.network if isinstance(made, OverTime) else made
-    made = _copy(name, made).cpu().float()  # the precision in which every run computes
+    made = received(made, name).cpu().float()  # the precision in which every run computes
     if taps:
         check_taps(made, taps)
         made.taps = {**getattr(made, "taps", {}), **taps}  # type: ignore[assignment]
@@ -99,16 +99,6 @@ def neurons_of(network: nn.Module) -> dict[str, str]:
         for path, module in network.named_modules()
         if isinstance(module, Temporal) and module.fires is not None
     }
-
-
-def _copy(name: str, network: nn.Module) -> nn.Module:
-    try:
-        return copied(network)
-    except RuntimeError as error:
-        raise SpikedistillError(
-            f"the {name} ({type(network).__name__}) cannot be copied: {error}; detach the tensors "
-            "that it keeps beside its parameters"
-        ) from error
 
 
 def check_same_neurons(network: nn.Module, known: Mapping[str, str] | None) -> None:

@@ -64,8 +64,8 @@ def build_specs(
             task_of(data).check_outputs(specs[name].outputs, batch, classes)
         except SpikedistillError as error:
             raise SpikedistillError(
-                f"{where} {error} ({data.name}); {_remedy(role.network, classes)}, or take a "
-                "network that was trained for these data"
+                f"{where} {error} ({data.name}); "
+                f"{_remedy(role.network, classes, specs[name].outputs[-1])}"
             ) from error
     return specs
 
@@ -85,9 +85,18 @@ def _seen(
     return seen
 
 
-def _remedy(network: str, classes: int | None) -> str:
+def _remedy(network: str, classes: int | None, width: int) -> str:
+    if width == 1:
+        return (
+            f"give it {classes} outputs, one for each class, and no sigmoid at its end; where "
+            "several classes may hold at once, write a task of your own"
+        )
     of_data = "say how many there are where the data come from (classes)"
-    return remedy(f"set networks.{network}.classes={classes or '...'}", of_data)
+    known = remedy(f"set networks.{network}.classes={classes or '...'}", of_data)
+    return (
+        f"{known}, replace its head by one for these classes, or take a network that was trained "
+        "for these data"
+    )
 
 
 def build_objective(losses: Sequence[LossEntry], specs: Mapping[str, Spec], seed: int) -> Objective:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
-from spikedistill.core.answers import answer_of
+from spikedistill.core.answers import Wanted, answer_of, choose
 from spikedistill.core.clock import firing_layers, spiking
 from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.made import check_made
 from spikedistill.core.tree import Inputs, first, mapped
 from spikedistill.core.unregistered import calls, unregistered
 
@@ -26,6 +28,7 @@ def meet(
     timesteps: int = 1,
     trained: bool = True,
     say: Callable[[str], object] = str,
+    wanted: Wanted | None = None,
 ) -> int:
     """Try a network on an example, and say what its owner should know.
 
@@ -39,16 +42,19 @@ def meet(
         timesteps: T.
         trained: whether its weights are there, so that its values say something.
         say: gets the sentences.
+        wanted: the form of the answer, where that is known. It tells which of several outputs the
+            answer is, and that is noted too (`core.answers`).
 
     Returns:
         K, the last axis of its outputs.
 
     Raises:
         SpikedistillError: if it does not take the data (the message names the layer), its weights
-            or outputs are not finite, its outputs are not one row for each input, it has layers
-            that are not made yet or that torch does not know of, or none of its neurons runs.
+            or outputs are not finite, its outputs are not one row for each input, it is not clear
+            which of them are the logits, it has layers that are not made yet or that torch does
+            not know of, or none of its neurons runs.
     """
-    _check_made(network)
+    check_made(network)
     _in_single_precision(name, network, say)
     if trained:
         _check_finite(network)
@@ -56,14 +62,14 @@ def meet(
     hidden = unregistered(network)
     neurons = {str(number): layer for number, layer in enumerate(firing_layers(network))}
     with calls(hidden) as used, calls(neurons) as fired:
-        outputs, returned = dry_run(network, few, timesteps)
+        outputs, returned = dry_run(network, few, timesteps, look=partial(_choose, network, wanted))
     _check_known(network, {place: hidden[place] for place in used})
     if neurons and not fired:
         raise SpikedistillError(
             f"{type(network).__name__} has {len(neurons)} layers of neurons, and its forward calls "
             "none of them; let it call its activations by the names under which they are registered"
         )
-    _, chosen = answer_of(returned)
+    _, chosen = answer_of(returned, network)
     answer = first(outputs).flatten(0, 1)
     if chosen:
         say(f"{name}: its logits are {chosen}, {['N', *answer.shape[1:]]}".replace("'N'", "N"))
@@ -72,15 +78,10 @@ def meet(
     return answer.shape[-1] if answer.ndim > 1 else 1
 
 
-def _check_made(network: nn.Module) -> None:
-    """Refuse lazy layers that have seen no data yet."""
-    waiting = [name for name, one in network.named_parameters() if is_lazy(one)]
-    if waiting:
-        raise SpikedistillError(
-            f"{type(network).__name__} has {len(waiting)} parameters without a size (the first: "
-            f"{waiting[0]!r}), because its lazy layers have seen no data; call it once on a batch, "
-            "and make its twin after that"
-        )
+def _choose(network: nn.Module, wanted: Wanted | None, returned: Any) -> None:
+    """Note which of several outputs is the answer, where that can be known."""
+    if wanted is not None:
+        choose(returned, wanted, network)
 
 
 def _check_known(network: nn.Module, used: Mapping[str, nn.Module]) -> None:

@@ -139,8 +139,9 @@ class Workshop:
     def _meet(self, name: str, network: nn.Module) -> None:
         """Try it on the data: see `build.meet`."""
         self.widths[name] = meet(
-            name, network, self._example(network), self._steps(name), self.trained, self.say
-        )
+            name, network, self._example(network), self._steps(name), self.trained, self.say,
+            self.facts.wanted,
+        )  # fmt: skip
         expose_calls(network)
 
     def _example(self, network: nn.Module) -> Inputs:

@@ -14,14 +14,15 @@ from spikedistill.conversion._given import check_network, known
 from spikedistill.conversion._put import put
 from spikedistill.core.clock import temporal_layers
 from spikedistill.core.conversion import Conversion, Material
-from spikedistill.core.copied import copied
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.expose import RECTIFIERS, Exposed, expose
 from spikedistill.core.factory import Activation, Planned, fresh
 from spikedistill.core.place import Place, supplied
 from spikedistill.core.places import measured
+from spikedistill.core.received import received
 from spikedistill.core.tree import Inputs, call
+from spikedistill.core.unwrapped import unwrapped
 
 log = logging.getLogger("spikedistill")
 
@@ -86,7 +87,8 @@ def spiking_twin(
     it is: all that is not known to be linear, a reshape, pooling or a neuron (`core.known`). It is
     logged once. Where the forward of a module cannot be followed, the activation modules that it
     registers are replaced; it is named in `twin.untraced`, and in `twin.real_valued` as not known.
-    Script modules are left as they are, and named likewise.
+    Script modules are left as they are, and named likewise. Of a compiled network, or one in
+    `DataParallel`, the twin is one of the network inside.
 
     Args:
         network: an ANN, trained or not; it is not changed.
@@ -110,8 +112,8 @@ def spiking_twin(
         The twin, with `twin.real_valued` and `twin.untraced`, tuples of sentences.
 
     Raises:
-        SpikedistillError: if the network spikes already, has no activation to replace, or the
-            options contradict each other.
+        SpikedistillError: if the network spikes already, has no activation to replace, is not made
+            yet or cannot be copied, or the options contradict each other.
 
     Example:
         >>> from spikedistill.neurons.lif import LIF
@@ -122,16 +124,12 @@ def spiking_twin(
     check_network(network)
     neuron = known(neuron)
     _check(network, weights, thresholds, percentile)
-    twin = copied(network)
-    for parameter in twin.parameters():
-        if not parameter.is_leaf:  # torch copies those of a script module as results
-            learns = parameter.requires_grad
-            parameter.detach_().requires_grad_(learns)
+    twin = received(network)
     for module in twin.modules():
         module._forward_hooks.clear()  # whoever watches the network does not watch its twin
     found = expose(twin, activations)
     if not found.sites:
-        raise SpikedistillError(_nothing_to_replace(network, found, activations))
+        raise SpikedistillError(_nothing_to_replace(unwrapped(network), found, activations))
     heights = _thresholds(twin, found.sites, thresholds, percentile)
     new = _neurons(twin, found.sites, neuron, example, timesteps)
     put(twin, {path: _balanced(one, heights[path]) if path in heights else one
@@ -141,7 +139,7 @@ def spiking_twin(
     if not any(parameter.requires_grad for parameter in twin.parameters()):
         twin.requires_grad_(True)  # a teacher is often frozen as a whole, and its twin is to learn
     twin.real_valued, twin.untraced = found.real_valued, found.untraced  # type: ignore[assignment]
-    _say(network, found)
+    _say(unwrapped(network), found)
     return twin
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from spikedistill.core.errors import SpikedistillError, suggest
 
 
@@ -65,9 +67,14 @@ def make(call: str, options: Mapping[str, Any]) -> Any:
 
     Raises:
         SpikedistillError: if the factory does not exist, does not take these options, needs
-            others, or fails.
+            others, fails, or is a network already.
     """
     factory = resolve(call)
+    if isinstance(factory, nn.Module):
+        raise SpikedistillError(
+            f"{call!r} names a network ({type(factory).__name__}), and what makes one is needed, "
+            "so that its first weights follow the seed; name a function that returns it"
+        )
     _check_options(call, factory, options)
     try:
         return factory(**options)
@@ -110,6 +117,12 @@ def _module(name: str, call: str) -> Any:
 
 
 def _nowhere(missing: str, call: str, places: Sequence[str]) -> str:
+    if call.partition(":")[0].endswith(".py"):
+        stem = Path(call.partition(":")[0]).stem
+        return (
+            f"{call!r} names a file, and a module is meant; write it without .py, as "
+            f"{stem}:{call.partition(':')[2]}, and keep {stem}.py beside the recipe"
+        )
     beside = [path.stem for place in places for path in Path(place).glob("*.py")]
     hint = f"{suggest(missing, beside)}; " if beside else ""
     return (

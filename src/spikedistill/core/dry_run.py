@@ -22,12 +22,19 @@ from spikedistill.core.over_time import run_folded
 from spikedistill.core.tree import Inputs, leaves, mapped
 from spikedistill.functional.compiled import compiling
 
+VOLUMES = (
+    "samples of 4 axes are frames [T, C, H, W]; give volumes as [C * D, H, W], and let the forward "
+    "begin with x.unflatten(1, (C, D))"
+)
+"""The remedy where a network for volumes `[C, D, H, W]` meets the data."""
+
 
 def dry_run(
     network: nn.Module,
     inputs: Inputs,
     timesteps: int = 1,
     afresh: Callable[[], object] = lambda: None,
+    look: Callable[[Any], object] = lambda _: None,
 ) -> tuple[Inputs, Any]:
     """Run a network on an example, in evaluation mode and without gradient.
 
@@ -38,6 +45,7 @@ def dry_run(
         inputs: a raw batch of one step `[B, ...]`, or several by name.
         timesteps: T.
         afresh: called where the network is run a second time, for whoever watches it.
+        look: gets what its forward returned, before the answer is taken from it.
 
     Returns:
         Its outputs `[T, B, ...]`, and what its forward returned.
@@ -47,29 +55,33 @@ def dry_run(
             Or if no hook of torch can watch it.
     """
     returned: list[Any] = []
+    watched: list[object] = []
 
-    def keep(_module: nn.Module, _given: object, output: Any) -> None:
+    def keep(output: Any) -> None:
         returned.append(output)
+        look(output)
 
     one = mapped(lambda value: value.unsqueeze(0), inputs)
     if breaks_down(network):
         keep_contiguous(network)
-    hook = network.register_forward_hook(keep)
+    scripted = isinstance(network, torch.jit.ScriptModule)  # they take no hooks
+    hooks = [] if scripted else [network.register_forward_hook(lambda *_: watched.append(None))]
     try:
         with torch.no_grad(), evaluation(network), compiling(False):
             try:
                 with weights_as_trained(network), located(network, inputs):
-                    outputs = run_folded(network, one, timesteps)
+                    outputs = run_folded(network, one, timesteps, look=keep)
             except SpikedistillError as error:
                 if not is_about_layout(error.__cause__) or needs_contiguous(network):
                     raise
                 keep_contiguous(network)
                 afresh()
                 with located(network, inputs):
-                    outputs = run_folded(network, one, timesteps)
+                    outputs = run_folded(network, one, timesteps, look=keep)
     finally:
-        hook.remove()
-    if not returned:
+        for hook in hooks:
+            hook.remove()
+    if hooks and not watched:
         raise SpikedistillError(
             f"{type(network).__name__} has a __call__ of its own that passes by torch's hooks, "
             "through which a network is watched; do the same in its forward, and leave __call__ out"
@@ -139,8 +151,8 @@ def _mismatch(layer: nn.Module, value: Tensor) -> str:
         axes = len(layer.kernel_size) + 2
         if value.ndim != axes:
             return (
-                f"takes {axes} axes, [N, C, ...], and {list(value.shape)} reaches it; give samples "
-                f"with {axes - 1} axes"
+                f"takes {axes} axes, [N, C, ...], and {list(value.shape)} reaches it; "
+                f"{VOLUMES if axes == 5 else f'give samples with {axes - 1} axes'}"
             )
         if value.shape[1] != layer.in_channels:
             return (
@@ -162,4 +174,6 @@ def _kind(layer: nn.Module) -> str:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
+    if lines and "TorchScript" in lines[0]:  # it ends with what it is about
+        return f"{type(error).__name__}: {lines[-1]}"
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

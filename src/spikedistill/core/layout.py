@@ -46,9 +46,21 @@ def breaks_down(network: nn.Module) -> bool:
 def keep_contiguous(network: nn.Module) -> None:
     """Note that a network takes no channels_last memory; its weights are put back as well."""
     setattr(network, CONTIGUOUS, True)
+    _lay(network, torch.contiguous_format)
+
+
+def channels_last(network: nn.Module) -> None:
+    """Put kernels of images, and buffers of their form, into channels_last memory, in place.
+
+    What has other than 4 axes stays as it is: torch has no such order for kernels of volumes.
+    """
+    _lay(network, torch.channels_last)
+
+
+def _lay(network: nn.Module, order: torch.memory_format) -> None:
     for value in (*network.parameters(), *network.buffers()):
-        # not by `to`, which cannot change tensors on paper
-        value.data = value.data.clone(memory_format=torch.contiguous_format)
+        if value.ndim == 4:
+            value.data = value.data.clone(memory_format=order)
 
 
 @contextmanager
@@ -58,11 +70,11 @@ def weights_as_trained(network: nn.Module) -> Generator[None, None, None]:
     if needs_contiguous(network) or not all(one.is_contiguous() for one in kernels):
         yield
         return
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    channels_last(network)
     try:
         yield
     finally:
-        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        _lay(network, torch.contiguous_format)
 
 
 def is_about_layout(error: BaseException | None) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from jaxtyping import Shaped
 from torch import Tensor, fx, nn
@@ -65,6 +66,7 @@ def run_folded(
     inputs: Inputs,
     timesteps: int,
     first: Sequence[Temporal] = (),
+    look: Callable[[Any], object] = lambda _: None,
 ) -> Inputs:
     """Run a network over time: fold time into the batch, tell the neurons T, unfold the outputs.
 
@@ -75,6 +77,7 @@ def run_folded(
         timesteps: T.
         first: the neurons that repeat their one step of current where the inputs have one step
             for all (see `first_layers`); without them the inputs are repeated.
+        look: gets what the forward returned, before the answer is taken from it.
 
     Returns:
         `[T, B, ...]`, or a mapping of such.
@@ -97,7 +100,8 @@ def run_folded(
     folded = tree.mapped(lambda leaf: _fold(_expanded(leaf, wanted)), inputs)
     with steps(network, timesteps, first):
         returned = tree.call(network, folded)
-    answer, _ = answer_of(returned, type(network).__name__)
+    look(returned)
+    answer, _ = answer_of(returned, network)
     outputs = tree.mapped(lambda value: _unfold(value, timesteps, size, network), answer)
     told_in_backward(network, timesteps, first, tree.leaves(outputs))
     return outputs

@@ -79,7 +79,7 @@ def _exposed(network: nn.Module) -> tuple[nn.Module, Sequence[str]] | None:
     try:
         made = copied(network)
         sites = expose(made).sites
-    except Exception:  # some networks cannot be copied, as with weights that are computed anew
+    except Exception:  # some networks cannot be copied or rewritten, and are looked at as they are
         return None
     if made.state_dict().keys() != network.state_dict().keys():
         return None  # calls that share what they learn would learn apart

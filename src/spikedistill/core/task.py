@@ -29,3 +29,6 @@ class Task:
     """Sections of the report that belong to it, beside those of every task."""
     augments: bool = False
     """Whether a sample is an image that `augment:` may change."""
+    classifies: bool = False
+    """Whether its answers are scores of the classes, `[T, B, ..., K]`: so it is known which of
+    several outputs is meant."""

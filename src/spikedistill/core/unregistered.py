@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
+import torch
 from torch import nn
 
 _DEPTH = 3
@@ -26,6 +27,8 @@ def unregistered(network: nn.Module) -> dict[str, nn.Module]:
     known = {id(module) for module in network.modules()}
     found: dict[str, nn.Module] = {}
     for path, module in network.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            continue  # what it keeps beside is itself once more
         for name, value in vars(module).items():
             if name != "_modules":
                 place = f"{path}.{name}" if path else name
@@ -55,7 +58,11 @@ def calls(modules: Mapping[str, nn.Module]) -> Generator[list[str], None, None]:
     def note(name: str) -> Callable[[nn.Module, object], None]:
         return lambda _module, _given: called.append(name)
 
-    hooks = [module.register_forward_pre_hook(note(name)) for name, module in modules.items()]
+    hooks = [
+        module.register_forward_pre_hook(note(name))
+        for name, module in modules.items()
+        if not isinstance(module, torch.jit.ScriptModule)  # they take no hooks
+    ]
     try:
         yield called
     finally:

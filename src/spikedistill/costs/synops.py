@@ -19,6 +19,10 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
 
 from spikedistill.core.answers import answer_of
 from spikedistill.core.clock import SPIKES, Alphabet, Temporal, spiking, temporal_layers
@@ -212,7 +216,14 @@ class SynopsMeter:
         """Start to count."""
         self._tallies, self._neurons = {}, {}
         self._samples, self._passes = 0, 0
-        self._hooks = [self.network.register_forward_pre_hook(self._start, with_kwargs=True)]
+        scripted = isinstance(
+            self.network, torch.jit.ScriptModule
+        )  # they take no hooks of their own
+        self._hooks = [
+            register_module_forward_pre_hook(self._start_script)
+            if scripted
+            else self.network.register_forward_pre_hook(self._start, with_kwargs=True)
+        ]
         for path, module in self.network.named_modules():
             count = None
             if multiplies(module):
@@ -222,7 +233,11 @@ class SynopsMeter:
             if count is not None:
                 hook = functools.partial(count, path)
                 self._hooks.append(module.register_forward_hook(hook))
-        self._hooks.append(self.network.register_forward_hook(self._count_samples))
+        self._hooks.append(
+            register_module_forward_hook(self._count_samples)
+            if scripted
+            else self.network.register_forward_hook(self._count_samples)
+        )
         self._watch.__enter__()
         return self
 
@@ -242,6 +257,10 @@ class SynopsMeter:
         self._passes += 1
         self._rows = next((len(x) for x in (*args, *named.values()) if isinstance(x, Tensor)), 0)
         self._last, self._fired, self._code = None, False, Code()
+
+    def _start_script(self, network: nn.Module, args: tuple[Any, ...]) -> None:
+        if network is self.network:
+            self._start(network, args, {})
 
     def _count(
         self, path: str, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
@@ -299,7 +318,9 @@ class SynopsMeter:
         seen.updates += kept_rows(spikes, self.mask).numel()
 
     def _count_samples(self, network: nn.Module, inputs: object, output: Any) -> None:
-        answer, _ = answer_of(output, type(network).__name__)
+        if network is not self.network:
+            return
+        answer, _ = answer_of(output, network)
         layers = temporal_layers(network)
         # outputs are [T * B, ...] also where the stem ran on [B, ...]
         self._samples += len(first(answer)) // (layers[0].timesteps if layers else self.timesteps)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from spikedistill.conversion.twin import Balanced
+from spikedistill.core.answers import CHOSEN
 from spikedistill.core.clock import Temporal, temporal_layers
+from spikedistill.core.copied import copied
 from spikedistill.core.normalized import Normalized
 from spikedistill.core.probe import Probe
 from spikedistill.export.channels import PerChannel
@@ -90,11 +91,24 @@ def follow(network: nn.Module) -> tuple[fx.GraphModule, list[str]]:
             opaque.add(module)
             if module is root:
                 root = _Whole(root)
+    if hasattr(network, CHOSEN):
+        _answer_only(graph, getattr(network, CHOSEN))
     _drop_idle(graph)
     _split_thresholds(graph)
     graph.graph.lint()
     graph.recompile()
     return graph.eval(), notes
+
+
+def _answer_only(graph: fx.GraphModule, chosen: Any) -> None:
+    """Return the chosen one of several outputs alone, and compute no other."""
+    setattr(graph, CHOSEN, chosen)  # where one opaque module returns them all
+    output = next(node for node in graph.graph.nodes if node.op == "output")
+    returned = output.args[0]
+    if isinstance(returned, tuple | list | dict):
+        output.args = (returned[chosen],)
+        graph.graph.eliminate_dead_code()
+        graph.delete_all_unused_submodules()
 
 
 def replaced(graph: fx.GraphModule, node: fx.Node) -> None:
@@ -109,7 +123,7 @@ def called(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:
 
 
 def _prepared(network: nn.Module) -> nn.Module:
-    root = copy.deepcopy(network).eval()
+    root = copied(network).eval()
     for module in root.modules():
         module._forward_hooks.clear()  # whoever watches the network does not watch its copy
         if parametrize.is_parametrized(module):

@@ -18,9 +18,11 @@ from spikedistill.build.saved import rebuild
 from spikedistill.core.copied import copied
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.over_time import OverTime
+from spikedistill.core.received import received
 from spikedistill.core.row import Row
 from spikedistill.core.speech import speaking_python
 from spikedistill.core.tree import mapped
+from spikedistill.core.unwrapped import unwrapped
 from spikedistill.data import DataSet, Samples
 from spikedistill.recipes.schema import parse
 from spikedistill.runs.start import start
@@ -211,11 +213,11 @@ def _has_maps(network: nn.Module, data: DataSet) -> bool:
     """Whether a network makes maps of features that can be compared; else the run says why not."""
     if any(name.startswith("stage") for name in getattr(network, "taps", {})):
         return True
-    example = Facts.of(data).one_step
-    few = mapped(lambda value: value[:2], example)
+    facts = Facts.of(data)
+    few = mapped(lambda value: value[:2], facts.one_step)
     network = copied(network)
     try:
-        meet("", network, few, trained=False)
+        meet("", network, few, trained=False, wanted=facts.wanted)
     except SpikedistillError:  # it does not take these data, which the run will tell
         return True
     return bool(default_stages(network, few))
@@ -223,7 +225,8 @@ def _has_maps(network: nn.Module, data: DataSet) -> bool:
 
 def _entry(source: Source, taps: Mapping[str, str] | None) -> Any:
     if isinstance(source, nn.Module):
-        given = {"given": f"{type(source).__module__}.{type(source).__qualname__}"}
+        kind = type(unwrapped(source))
+        given = {"given": f"{kind.__module__}.{kind.__qualname__}"}
         return {**given, "taps": dict(taps)} if taps else given
     return source
 
@@ -250,13 +253,7 @@ def _data(
 
 def _tapped(name: str, network: nn.Module, taps: Mapping[str, str] | None) -> nn.Module:
     """A copy that declares the taps: the user's network stays as it is."""
-    try:
-        network = copied(network)
-    except RuntimeError as error:
-        raise SpikedistillError(
-            f"the {name} ({type(network).__name__}) cannot be copied: {error}; detach the tensors "
-            "that it keeps beside its parameters"
-        ) from error
+    network = received(network, name)
     if taps is not None:
         check_taps(network, taps)
         network.taps = {**getattr(network, "taps", {}), **taps}  # type: ignore[assignment]

@@ -58,6 +58,8 @@ def check_answers(outputs: Sequence[int], batch: Batch, classes: int | None) -> 
     Raises:
         SpikedistillError: with both numbers.
     """
+    if outputs[-1] == 1 and classes != 1:
+        raise SpikedistillError(f"has one output and the data have {classes} classes")
     if outputs[-1] != classes:
         raise SpikedistillError(f"tells {outputs[-1]} classes apart and the data have {classes}")
 

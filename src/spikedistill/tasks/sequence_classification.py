@@ -15,4 +15,5 @@ TASK = Task(
     near_chance=near_chance,
     sections=("confusion",),
     augments=False,
+    classifies=True,
 )

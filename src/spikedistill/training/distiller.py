@@ -178,7 +178,8 @@ class Distiller(nn.Module):
         ]
         for network, learns in zip(networks, self._learning, strict=True):
             if not learns:  # of one that learns, what its owner froze stays so
-                network.requires_grad_(False)
+                for parameter in network.parameters():  # a script module knows no other way
+                    parameter.requires_grad_(False)
         self.generator: torch.Generator | None = None
         self._ways: dict[int, Recomputed | WholeModel] = {}
         """How networks that learn are run where that is not the ordinary way, by place."""

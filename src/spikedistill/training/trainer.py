@@ -14,7 +14,7 @@ from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
-from spikedistill.core.layout import keep_contiguous, needs_contiguous
+from spikedistill.core.layout import channels_last, keep_contiguous, needs_contiguous
 from spikedistill.core.memory import keep_freed_memory
 from spikedistill.core.speech import remedy
 from spikedistill.core.trace import Batch
@@ -146,7 +146,7 @@ class _Training:
     ) -> None:
         self.engine = make_engine(train)
         self.distiller = distiller.to(self.engine.device)
-        distiller.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        channels_last(distiller)
         for role in distiller.roles.values():
             if needs_contiguous(role.network):
                 keep_contiguous(role.network)

@@ -99,7 +99,7 @@ class Nested(Body):
 
 
 class TwoAnswers(Body):
-    """Two outputs by names, of which none is called logits."""
+    """Two outputs by names, of which none is called logits: the second has the classes."""
 
     def forward(self, x: Tensor) -> Any:
         logits, features = self.both(x)
