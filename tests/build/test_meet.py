@@ -154,3 +154,10 @@ class Chooses(nn.Module):
 def test_classes_that_are_chosen_already_are_refused() -> None:
     with pytest.raises(SpikedistillError, match=r"answers with torch.int64.* before argmax"):
         said(Chooses())
+
+
+def test_inputs_that_are_no_numbers_are_not_the_fault_of_the_network() -> None:
+    inputs = IMAGES.clone()
+    inputs[2, 0, 0, 0] = torch.nan
+    with pytest.raises(SpikedistillError, match="sample 2 of the example on which Sequential"):
+        meet("teacher", ann(), inputs)

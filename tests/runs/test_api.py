@@ -293,3 +293,15 @@ def test_every_epoch_is_told_once_it_is_kept(tmp_path: Path) -> None:
     assert [json.loads(line)["losses"].keys() for line in kept] == [{"cross_entropy"}] * 3
     whole = distill(teacher, student, Stripes(), out=tmp_path / "whole", **words)
     assert whole.rows[-1].scores == result.rows[-1].scores
+
+
+def test_truth_as_labels_and_a_last_batch_of_one_sample(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vectors = TensorDataset(torch.rand(33, 7), torch.arange(33) % 2 == 1)
+    ann = nn.Sequential(nn.Linear(7, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 2))
+    options = PLAIN | {"batch_size": 8, "valid": vectors, "test": vectors, "quiet": False}
+    result = distill(ann, spikedistill.spiking_twin(ann, LIF()), vectors, out=tmp_path, **options)
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("of the 33 training samples of TensorDataset one would be left") == 1
+    assert 0 <= result.accuracy <= 100
