@@ -183,3 +183,10 @@ def test_a_script_is_tried_like_any_network() -> None:
     assert meet("teacher", script, IMAGES, wanted=Wanted(6)) == 6
     with pytest.raises(SpikedistillError, match=r"does not take the data.*to have 3 channels, but"):
         meet("teacher", script, IMAGES[:, :2])
+
+
+def test_inputs_that_are_no_numbers_are_not_the_fault_of_the_network() -> None:
+    inputs = IMAGES.clone()
+    inputs[2, 0, 0, 0] = torch.nan
+    with pytest.raises(SpikedistillError, match="sample 2 of the example on which Sequential"):
+        meet("teacher", ann(), inputs)

@@ -12,7 +12,13 @@ from torch.utils.data import Dataset
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
-from spikedistill.data import Loader, collate_images, collate_sequences, collate_tensors
+from spikedistill.data import (
+    Loader,
+    SampleFault,
+    collate_images,
+    collate_sequences,
+    collate_tensors,
+)
 from spikedistill.data._collate import check_batch
 
 
@@ -173,3 +179,14 @@ def test_a_loader_makes_its_batches_so_and_checks_them() -> None:
 
     with pytest.raises(SpikedistillError, match=r"the mask of a batch has shape \[4, 1\]"):
         next(Loader(Words(), 4, collate=wrong).epoch(0))
+
+
+@pytest.mark.parametrize("collate", [collate_images, collate_tensors, collate_sequences])
+def test_a_sample_that_is_no_pair_is_named(collate: Any) -> None:
+    image = torch.zeros(1, 4, 4)
+    with pytest.raises(SampleFault, match="it is None; expected is a pair") as caught:
+        collate([(image, 0), None])
+    assert caught.value.position == 1
+    with pytest.raises(SampleFault, match="gave None as a target") as caught:
+        collate([(image, 0), (image, 1), (image, None)])
+    assert caught.value.position == 2

@@ -5,8 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.errors import MissingDataError, SpikedistillError
 from spikedistill.data import Loader, _image_files, data_set
+from spikedistill.data.imagefolder import load
 
 
 def paint(path, colour, size=(20, 10)):
@@ -181,3 +182,19 @@ def test_size_and_resize_must_fit(photos):
 def test_a_folder_that_is_not_what_was_published(photos):
     with pytest.raises(SpikedistillError, match=r"20 images in 2 classes, and imagenet has 1,281,"):
         data_set("imagefolder", root=photos, size=8, published="imagenet")
+
+
+def test_a_relative_root_may_lie_in_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    folder = tmp_path / "work" / "photos"
+    for name in ("cat", "dog"):
+        (folder / "train" / name).mkdir(parents=True)
+        Image.new("L", (4, 4)).save(folder / "train" / name / "1.png")
+    monkeypatch.chdir(tmp_path / "work")
+    found = load(tmp_path / "data", "photos", size=4)
+    assert found.classes == ("cat", "dog") and found.train[0][0].shape == (3, 4, 4)
+    with pytest.raises(MissingDataError) as caught:
+        load(tmp_path / "data", "fotos")
+    assert "fotos does not exist; looked at" in str(caught.value)
+    assert f"{tmp_path}/data/fotos and " in str(caught.value)
+    assert f"{tmp_path}/work/fotos" in str(caught.value)

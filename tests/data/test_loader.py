@@ -187,3 +187,32 @@ def test_data_that_are_too_many_or_lie_in_files_stay_where_they_are(monkeypatch)
     assert not loader.keep_on(torch.device("cuda"), share=0.25)
     assert loader.device == torch.device("cpu") and loader.split is made
     assert not Loader(torch_data(made), 16).keep_on(torch.device("meta"))
+
+
+def test_a_sample_that_is_no_number_is_named():
+    images = torch.rand(9, 3, 4, 4)
+    images[7, 1, 2, 3] = torch.nan
+    data = torch.utils.data.Subset(TensorDataset(images, torch.arange(9)), [8, 7])
+    with pytest.raises(SpikedistillError, match="The inputs of sample 7 of TensorDataset hold"):
+        next(Loader(data, 2).epoch(0))
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "world", "used"),
+    [
+        (33, 32, 1, 32),
+        (34, 32, 1, 34),
+        (64, 32, 1, 64),
+        (1, 32, 1, 1),
+        (5, 1, 1, 5),
+        (34, 16, 2, 32),
+    ],
+)
+def test_a_last_batch_of_one_may_be_left_out(count, batch_size, world, used):
+    made, options = split(count), {"seed": 3, "shuffle": True, "world": world}
+    plain = Loader(made, batch_size, **options)
+    loader = Loader(made, batch_size, drop_single=True, **options)
+    assert (loader.used, loader.single) == (used, used < count)
+    batches = list(loader.epoch(1))
+    assert len(batches) == len(loader)
+    assert all(equal(a, b) for a, b in zip(batches, plain.epoch(1), strict=False))

@@ -10,6 +10,7 @@ from torch.utils.data import TensorDataset
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.data import DataSet, Loader, Split, data_set
+from spikedistill.data._images import as_image
 
 MODULE = """
 import torch
@@ -228,3 +229,9 @@ def test_per_sample_target_vectors_stay_as_they_are():
     data = TensorDataset(torch.rand(4, 1, 2, 2), torch.rand(4, 7))
     (batch,) = Loader(data, 4).epoch(0)
     assert torch.equal(batch.targets, data.tensors[1])
+
+
+def test_images_of_sixteen_bits_are_divided_by_their_white():
+    values = np.array([[0, 65535]], np.uint16)
+    for image in (values, torch.from_numpy(values)[None]):
+        assert as_image(image).tolist() == [[[0, 1]]]

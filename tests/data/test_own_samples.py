@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.data import DataSet, Loader, handed_over
+from spikedistill.data import DataSet, Loader, class_counts, handed_over, name_of
 
 IMAGES, LABELS = torch.rand(60, 3, 8, 8), torch.arange(60) % 5
 
@@ -143,3 +143,62 @@ def test_a_sample_that_is_wrong_later_is_named_in_its_batch() -> None:
         next(Loader(torch.utils.data.Subset(rows, [69, 70]), 2).epoch(0))
     with pytest.raises(SpikedistillError, match=r"^sample 71 of Rows cannot be loaded: OSError"):
         next(Loader(torch.utils.data.Subset(rows, [0, 71]), 2).epoch(0))
+
+
+VECTORS = torch.rand(60, 5)
+
+
+def holed(index: int) -> Tensor:
+    vectors = VECTORS.clone()
+    vectors[index, 1] = torch.nan
+    return vectors
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (Rows(lambda i: (holed(7)[i], i % 5)), "sample 7 of train of data mine has inputs with"),
+        (Rows(lambda i: (torch.zeros(4 + i % 2), 0)), r"^sample 1 .* the shape \(5,\) and sam"),
+        (Rows(lambda i: None if i == 9 else (VECTORS[i], 0)), "^sample 9 of .* is None; expected"),
+        (Rows(lambda i: (VECTORS[i], 0.5 if i == 9 else 0)), "sample 9 of .* asks for a regr"),
+        (TensorDataset(VECTORS, torch.eye(5).long().repeat(12, 1)), r".float\(\), or .*argmax"),
+        (TensorDataset(LABELS[:, None], LABELS), r"whole numbers as inputs \(int64, .* .float\(\)"),
+        (Rows(lambda i: ([1, 2, 3], 0)), "whole numbers as inputs"),
+        (Rows(lambda i: (i, IMAGES[i], 0)), r"^sample 0 of .* is \(int, Tensor \(3, 8, 8\), int\)"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_vector_is_named(made: Any, sentence: str) -> None:
+    with pytest.raises(SpikedistillError, match=sentence):
+        data(made)
+
+
+def test_lists_of_real_numbers_are_vectors() -> None:
+    assert data(Rows(lambda i: (VECTORS[i].tolist(), i % 5))).task == "vector_classification"
+
+
+class Told(Rows):
+    """Thrice as many classes are told as are returned, as before a `target_transform`."""
+
+    def __init__(self, inputs: Tensor, told: list[int]) -> None:
+        super().__init__(lambda i: (inputs[i], told[i] // 3), len(told))
+        self.targets = told
+
+
+@pytest.mark.parametrize("inputs", [IMAGES, VECTORS])
+def test_labels_are_those_that_samples_return(inputs: Tensor) -> None:
+    found = data(Told(inputs, (3 * LABELS).tolist()))
+    assert found.classes == tuple("01234")
+    assert sum(class_counts(found)) == 48 and min(class_counts(found)) >= 9
+    for split in (found.test, found.valid):
+        assert {int(split[index][1]) for index in range(len(split))} == set(range(5))  # type: ignore
+    (note,) = [one for one in found.notes if "left alone" in one]
+    assert "sample 1 is of class 3, and it returns 1" in note and "all 60 samples" in note
+    assert name_of(found.test, 0).endswith(" of Told")
+
+
+def test_labels_that_are_told_truly_are_not_read() -> None:
+    rows = Rows(lambda i: (IMAGES[i], i % 5))
+    rows.targets = LABELS.tolist()  # type: ignore[attr-defined]
+    found = data(rows)
+    assert not any("left alone" in note for note in found.notes)
+    assert found.train.dataset is rows  # type: ignore

@@ -73,5 +73,14 @@ def test_what_has_no_white_is_refused(kind: type, word: str) -> None:
 
 def test_a_data_set_of_such_images() -> None:
     found = as_image(Image.fromarray(VALUES))
-    assert found.shape == (3, 1, 4)
+    assert found.shape == (1, 1, 4)  # one grey is one channel, of 16 bits as of 8
     torch.testing.assert_close(found[0, 0], torch.tensor([0, 1, 128, 255]) / 255)
+
+
+@pytest.mark.parametrize(
+    ("mode", "channels"),
+    [("1", 1), ("L", 1), ("LA", 1), ("I;16", 1), ("P", 3), ("RGB", 3), ("RGBA", 3), ("CMYK", 3)],
+)
+def test_one_grey_is_one_channel(mode: str, channels: int) -> None:
+    assert as_image(Image.new(mode, (2, 5))).shape == (channels, 5, 2)
+    assert rgb(Image.new(mode, (2, 5))).mode == "RGB"

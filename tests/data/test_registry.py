@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.utils.data import TensorDataset
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.data import DATA, data_set
+from spikedistill.data import DATA, data_set, handed_over
 
 
 def test_every_data_set_is_a_file():
@@ -70,3 +71,12 @@ def test_labels_out_of_range_get_a_sentence(small_cifar10, monkeypatch):
         match=r"labels of test run from 0 to 11 \(the first wrong one, 11, is of its sample 0",
     ):
         data_set("cifar10", small_cifar10)
+
+
+def test_a_share_that_is_no_sample_is_said():
+    few = TensorDataset(torch.rand(4, 1, 4, 4), torch.arange(4))
+    found = handed_over("few", few)
+    assert not len(found.valid) and not len(found.test)
+    assert "few has 4 training samples, of which a share of 0.1 is none" in found.notes[-1]
+    assert "as valid and test;" in found.notes[-1]
+    assert not any("is none" in note for note in handed_over("few", (few, few), 0, 0).notes)

@@ -4,7 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from spikedistill.functional.divergence import label_cross_entropy, masked_mean, softened_kl
+from spikedistill.functional.divergence import (
+    label_cross_entropy,
+    label_weights,
+    masked_mean,
+    softened_kl,
+)
 
 TEACHER = torch.tensor([2.0, 1.0, 0.5, -1.0], dtype=torch.float64)
 STEPS = torch.tensor([[0.8, 1.2, -0.3, 0.1], [1.5, 0.2, 0.4, -0.6]], dtype=torch.float64)
@@ -66,3 +71,11 @@ def test_a_masked_mean_counts_positions_at_every_step():
     mask = torch.tensor([[1, 0], [1, 0]])
     assert masked_mean(values, mask).item() == 4.0
     assert masked_mean(values, torch.zeros(2, 2)).item() == 0.0
+
+
+@pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int32])
+def test_whole_numbers_of_any_kind_are_classes(kind: torch.dtype) -> None:
+    logits, targets, weights = torch.randn(3, 4, 2), torch.tensor([1, 0, 0, 1]), torch.rand(2)
+    known = label_cross_entropy(logits, targets)
+    assert torch.equal(label_cross_entropy(logits, targets.to(kind)), known)
+    assert torch.equal(label_weights(targets.to(kind), weights), weights[targets])

@@ -80,3 +80,9 @@ def test_several_targets_are_no_class() -> None:
     with pytest.raises(SpikedistillError, match="needs one target, a class, and the data give box"):
         Accuracy().update(Trace(torch.randn(1, 2, 3)), two)
     assert Accuracy().value() != Accuracy().value()  # nothing was shown: not a number
+
+
+def test_truth_is_a_class() -> None:
+    outputs, targets = torch.randn(2, 6, 2), torch.tensor([0, 1, 1, 0, 1, 0])
+    assert torch.equal(right_answers(outputs, targets.bool()), right_answers(outputs, targets))
+    assert torch.equal(right_answers(outputs, targets.bool(), 2), torch.ones(6, dtype=torch.bool))

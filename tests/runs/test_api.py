@@ -382,3 +382,15 @@ def test_an_output_of_several_never_says_how_many_classes_there_are(tmp_path: Pa
         SpikedistillError, match=r"first \[N, 128\], number 2 \[N, 2\]\).* \[N, 3\] of"
     ):
         distill(small_ann(), student, samples, out=tmp_path / "run", **BRIEF)
+
+
+def test_truth_as_labels_and_a_last_batch_of_one_sample(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vectors = TensorDataset(torch.rand(33, 7), torch.arange(33) % 2 == 1)
+    ann = nn.Sequential(nn.Linear(7, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 2))
+    options = PLAIN | {"batch_size": 8, "valid": vectors, "test": vectors, "quiet": False}
+    result = distill(ann, spikedistill.spiking_twin(ann, LIF()), vectors, out=tmp_path, **options)
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("of the 33 training samples of TensorDataset one would be left") == 1
+    assert 0 <= result.accuracy <= 100

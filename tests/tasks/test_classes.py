@@ -9,7 +9,7 @@ import torch
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
-from spikedistill.data import collate_images, collate_sequences, collate_tensors
+from spikedistill.data import SampleFault, collate_images, collate_sequences, collate_tensors
 from spikedistill.tasks import TASKS
 from spikedistill.tasks._classes import check_answers, check_classes, near_chance
 
@@ -78,3 +78,9 @@ def test_every_classification_uses_them_and_makes_its_own_batches() -> None:
         assert task.metrics == ("accuracy",) and task.classifies
         assert (task.check_targets, task.check_outputs) == (check_classes, check_answers)
         assert task.near_chance is near_chance
+
+
+def test_the_sample_of_a_real_target_is_named() -> None:
+    with pytest.raises(SampleFault, match="whole numbers") as caught:
+        check_classes(batch(torch.tensor([0.0, 1.0, 0.5])), 3)
+    assert caught.value.position == 2

@@ -201,3 +201,16 @@ def test_padded_positions_neither_answer_nor_fire() -> None:
     assert found.curve == [60.0, 60.0] and found.samples == 2
     # the one position of the first sample fires at both steps, the four of the second never
     assert found.firing["0"].rate == pytest.approx(1 / 5)
+
+
+def test_answers_that_are_no_numbers_are_refused() -> None:
+    class Broken(nn.Module):
+        """Not finite from the second step of the second sample on."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.where(x.flatten(1) == 2, torch.nan, x.flatten(1))
+
+    with pytest.raises(SpikedistillError) as caught:
+        judged(Broken(), batch_size=2)
+    assert "Broken are not finite (NaN or infinite) after T' = 2 steps" in str(caught.value)
+    assert "first on sample 1 of TensorDataset, whose inputs are; look at" in str(caught.value)

@@ -86,4 +86,5 @@ class Subject:
 def classes_of(batch: Batch) -> Tensor:
     """The class of each sample (or position), where targets are classes or shares of classes."""
     assert isinstance(batch.targets, Tensor)
-    return batch.targets.argmax(-1) if batch.targets.is_floating_point() else batch.targets
+    soft = batch.targets.is_floating_point()
+    return batch.targets.argmax(-1) if soft else batch.targets.long()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from spikedistill.build.cells import Cell, cells
 from spikedistill.build.data import build_data, check_inputs, metrics_of, split_loader, with_task
@@ -95,6 +96,7 @@ class Experiment:
     learned: Objective | None = field(default=None, init=False)
     """What the losses of the phase before learned."""
     _seen: Known | None = field(default=None, init=False, repr=False)
+    _said: set[str] = field(default_factory=set[str], init=False)
 
     def __post_init__(self) -> None:
         recipe = self.recipe
@@ -205,35 +207,45 @@ class Experiment:
 
     def prepare(self, cell: Cell) -> Prepared:
         """Networks, losses and loaders of a cell, as they are before its first step."""
-        recipe, settings = self.recipe, self.recipe.settings(cell.phase)
+        recipe, settings, roles = self.recipe, self.recipe.settings(cell.phase), cell.phase.roles
         data = self.data_of(cell.phase)
         networks = {
-            role.network: self.workshop.network(role.network).cpu()
-            for role in cell.phase.roles.values()
+            role.network: self.workshop.network(role.network).cpu() for role in roles.values()
         }
         for name in cell.judged:  # the other variants must start from the same weights
-            network = cell.phase.roles[name].network
+            network = roles[name].network
             networks[network] = copied(networks[network], network)
-        state = machine()
+        state, learning = machine(), [roles[name].network for name in cell.phase.learning]
         common: Any = {"batch_size": settings.batch_size, "seed": recipe.seed,
                        "workers": settings.workers, "collate": data.how}  # fmt: skip
         augment = augmentation(recipe.augment, len(data.classes), data.mean)
         batch = next(Loader(data.train, settings.batch_size, collate=data.how).epoch(0))
-        specs = build_specs(
-            cell.phase.roles, networks, batch, recipe.encoder, data, known=self._seen
-        )
+        specs = build_specs(roles, networks, batch, recipe.encoder, data, known=self._seen)
         objective = build_objective(cell.losses, specs, recipe.seed) if cell.losses else None
         train = Loader(
             data.train,
             augment=augment,
             shuffle=True,
             drop_last=objective is not None and objective.full_batches,
+            drop_single=_normalises(objective, *(networks[name] for name in learning)),
             rank=state.process_index,
             world=state.num_processes,
             **common,
         )
+        if train.single:
+            self._say_single(data, train)
         valid = split_loader(data, data.valid, settings)
         return Prepared(cell, data, networks, specs, objective, train, valid, recipe.encoder)
+
+    def _say_single(self, data: DataSet, train: Loader) -> None:
+        note = (
+            f"note: of the {train.samples:,} training samples of {data.name} one would be left for "
+            f"a last batch of its own (of {train.global_batch}), and a batch norm that learns has "
+            "no variance of one; in every epoch the one that comes last is left out"
+        )
+        if note not in self._said:
+            self._said.add(note)
+            self.say(note)
 
     def go_on_from(self, ready: Prepared) -> None:
         """Let the phases that follow see what a main cell has trained."""
@@ -294,6 +306,12 @@ class Experiment:
                 f"{ready.data.name} has no samples to test or validate on, or its task "
                 f"({ready.data.task}) no metric; train it, or give it something to be judged by"
             )
+
+
+def _normalises(*learning: nn.Module | None) -> bool:
+    """Whether something that learns has a batch norm."""
+    modules = (module for one in learning if one is not None for module in one.modules())
+    return any(isinstance(module, _BatchNorm) for module in modules)
 
 
 def timesteps_of(recipe: Recipe) -> dict[str, int]:

@@ -16,6 +16,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.made import check_made
 from spikedistill.core.tree import Inputs, first, mapped
 from spikedistill.core.unregistered import calls, unregistered
+from spikedistill.data import first_broken
 
 FEW = 4
 """Samples of the example on which a network is tried."""
@@ -74,7 +75,7 @@ def meet(
     if chosen:
         say(f"{name}: its logits are {chosen}, {['N', *answer.shape[1:]]}".replace("'N'", "N"))
     if trained:
-        _look_at(name, network, answer, say)
+        _look_at(name, network, few, answer, say)
     return answer.shape[-1] if answer.ndim > 1 else 1
 
 
@@ -118,7 +119,13 @@ def _check_finite(network: nn.Module) -> None:
             )
 
 
-def _look_at(name: str, network: nn.Module, answer: Tensor, say: Callable[[str], object]) -> None:
+def _look_at(
+    name: str,
+    network: nn.Module,
+    inputs: Inputs,
+    answer: Tensor,
+    say: Callable[[str], object],
+) -> None:
     """Refuse outputs that are no numbers or choices, and warn of probabilities."""
     if not answer.is_floating_point():
         raise SpikedistillError(
@@ -127,6 +134,12 @@ def _look_at(name: str, network: nn.Module, answer: Tensor, say: Callable[[str],
             "as they are before argmax or a comparison"
         )
     if not bool(answer.isfinite().all()):
+        broken = first_broken(inputs)
+        if broken is not None:
+            raise SpikedistillError(
+                f"sample {broken} of the example on which {type(network).__name__} is tried has "
+                "inputs that are not finite (NaN or infinite); repair it or take it out"
+            )
         raise SpikedistillError(
             f"{type(network).__name__} answers the first samples with values that are not finite; "
             "look at its weights, and at the normalisation of its inputs (mean and std)"

@@ -91,12 +91,17 @@ def look_in(folder: Path | str) -> None:
         _PLACES.append(place)
 
 
+def own_places() -> list[Path]:
+    """Where a user's own files may lie: beside the recipe, and in the working folder."""
+    return [Path(place) for place in dict.fromkeys([*_PLACES, str(Path.cwd())])]
+
+
 _PLACES: list[str] = []
 """Folders that hold users' own files, beside the one in which the command was started."""
 
 
 def _module(name: str, call: str) -> Any:
-    places = list(dict.fromkeys([*_PLACES, str(Path.cwd())]))
+    places = list(map(str, own_places()))
     sys.path += [place for place in places if place not in sys.path]
     importlib.invalidate_caches()
     try:

@@ -24,13 +24,14 @@ from spikedistill.data._files import VARIABLE as VARIABLE
 from spikedistill.data._files import Form as Form
 from spikedistill.data._files import data_root as data_root
 from spikedistill.data._files import located as located
+from spikedistill.data._finite import first_broken as first_broken
 from spikedistill.data._known import Sizes as Sizes
 from spikedistill.data._known import blank as blank
 from spikedistill.data._known import known as known
 from spikedistill.data._known import sizes as sizes
 from spikedistill.data._label_noise import check_label_noise as check_label_noise
 from spikedistill.data._loader import Loader as Loader
-from spikedistill.data._loader import broken_sample as broken_sample
+from spikedistill.data._loader import name_of as name_of
 from spikedistill.data._random import seeded as seeded
 from spikedistill.data._registry import DATA as DATA
 from spikedistill.data._registry import data_set as data_set

@@ -171,7 +171,7 @@ class Augment:
         if targets.ndim == 1:
             if self.classes is None:
                 raise SpikedistillError("mixup needs to know the number of classes")
-            targets = F.one_hot(targets, self.classes).float()
+            targets = F.one_hot(targets.long(), self.classes).float()
         partner = torch.randperm(len(images), generator=generator)
         # torch has no Beta distribution that takes a generator.
         seed = int(torch.randint(2**62, (), generator=generator))

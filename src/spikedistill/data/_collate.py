@@ -14,6 +14,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.trace import Batch
 from spikedistill.core.tree import first, leaves, mapped
 from spikedistill.data._images import as_image
+from spikedistill.data._pair import pair_of, shown
 
 
 class SampleFault(SpikedistillError):
@@ -41,9 +42,9 @@ def collate_images(samples: Sequence[Any]) -> Batch:
     Raises:
         SpikedistillError: if their shapes differ.
     """
-    images = [_image(place, image) for place, (image, *_) in enumerate(samples)]
-    targets = [_alone(target) for _, target, *_ in samples]
-    return _batch(list(zip(images, targets, strict=True)), _stacked)
+    return _batch(
+        [(as_image(image), _alone(target)) for image, target in _pairs(samples)], _stacked
+    )
 
 
 def collate_tensors(samples: Sequence[Any]) -> Batch:
@@ -52,7 +53,9 @@ def collate_tensors(samples: Sequence[Any]) -> Batch:
     Raises:
         SpikedistillError: if shapes or keys differ.
     """
-    return _batch([(_tensors(inputs), _alone(target)) for inputs, target, *_ in samples], _stacked)
+    return _batch(
+        [(inputs, _alone(target)) for inputs, target in _pairs(samples, as_tensors)], _stacked
+    )
 
 
 def collate_sequences(samples: Sequence[Any]) -> Batch:
@@ -65,7 +68,7 @@ def collate_sequences(samples: Sequence[Any]) -> Batch:
     Raises:
         SpikedistillError: if keys differ, or shapes beside the length.
     """
-    pairs = [(_tensors(inputs), target) for inputs, target, *_ in samples]
+    pairs = _pairs(samples, as_tensors)
     lengths = [len(first(inputs)) for inputs, _ in pairs]
 
     def joined(values: Sequence[Tensor], what: str) -> Tensor:
@@ -110,18 +113,25 @@ def check_batch(batch: Batch) -> Batch:
     return batch
 
 
-def _image(place: int, value: Any) -> Tensor:
-    try:
-        return as_image(value)
-    except SpikedistillError as error:
-        raise SampleFault(place, str(error)) from error
+def _pairs(samples: Sequence[Any], read: Callable[[Any], Any] = as_image) -> list[tuple[Any, Any]]:
+    """The inputs of every sample, read, and its target as tensors."""
+    pairs: list[tuple[Any, Any]] = []
+    for place, sample in enumerate(samples):
+        try:
+            inputs, target = pair_of(sample)
+        except SpikedistillError as error:
+            raise SampleFault(place, f"it {error}") from error
+        try:
+            pairs.append((read(inputs), _target(target)))
+        except SpikedistillError as error:
+            raise SampleFault(place, str(error)) from error
+    return pairs
 
 
 def _alone(target: Any) -> Any:
     """A class that came as a list of one, `[1]`, as the number that it is."""
-    if isinstance(target, Tensor | np.ndarray) and tuple(target.shape) == (1,):
-        made = torch.as_tensor(target)
-        return target if made.is_floating_point() else made.reshape(())
+    if isinstance(target, Tensor) and tuple(target.shape) == (1,):
+        return target if target.is_floating_point() else target.reshape(())
     return target
 
 
@@ -129,26 +139,37 @@ def _batch(
     pairs: Sequence[tuple[Any, Any]], join: Callable[[Sequence[Tensor], str], Tensor]
 ) -> Batch:
     inputs = _joined([inputs for inputs, _ in pairs], join, "inputs")
-    targets = _joined([_target(target) for _, target in pairs], join, "targets")
+    targets = _joined([target for _, target in pairs], join, "targets")
     return Batch(inputs, mapped(_whole, targets))
 
 
 def _joined(
     values: Sequence[Any], join: Callable[[Sequence[Tensor], str], Tensor], what: str
 ) -> Any:
-    if not isinstance(values[0], Mapping):
+    if not any(isinstance(value, Mapping) for value in values):
         return join(values, what)
+    if not isinstance(values[0], Mapping):
+        raise SampleFault(
+            0, f"its {what} have no names and those of another sample have; name all, or none"
+        )
     keys = set(values[0])
-    for value in values:
-        if set(value) != keys:
-            raise SpikedistillError(
-                f"the {what} of a sample are {', '.join(sorted(value))} and those of another one "
-                f"{', '.join(sorted(keys))}; every sample of a data set has the same keys"
+    for place, value in enumerate(values):
+        if not isinstance(value, Mapping) or set(value) != keys:
+            now = sorted(value) if isinstance(value, Mapping) else ["one without a name"]
+            raise SampleFault(
+                place,
+                f"the {what} of a sample are {', '.join(now)} and those of another one "
+                f"{', '.join(sorted(keys))}; every sample of a data set has the same keys",
             )
     return {key: join([value[key] for value in values], f"{what} {key!r}") for key in values[0]}
 
 
-def _tensors(inputs: Any) -> Any:
+def as_tensors(inputs: Any) -> Any:
+    """What a data set gives as inputs as a tensor, or as several by name.
+
+    Raises:
+        SpikedistillError: if it is no tensor, array, number or list of numbers.
+    """
     return {str(key): _tensor(value) for key, value in inputs.items()} if isinstance(
         inputs, Mapping
     ) else _tensor(inputs)  # fmt: skip
@@ -185,8 +206,8 @@ def _target(value: Any) -> Any:
         return torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise SpikedistillError(
-            f"a data set gave {value!r} as a target; expected is a number, a tensor, or a mapping "
-            "of such: a task needs something to compare answers with"
+            f"a data set gave {shown(value)} as a target; expected is a number, a tensor, or a "
+            "mapping of such: a task needs something to compare answers with"
         ) from error
 
 

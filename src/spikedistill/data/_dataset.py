@@ -32,6 +32,24 @@ class Split:
         return Split(self.images[index], self.labels[index])
 
 
+class Labelled(Dataset[Any]):
+    """A torch data set whose own `targets` or `labels` are not what its samples return.
+
+    Args:
+        samples: what is wrapped.
+        targets: the class of every sample, as they were read; None: they are no classes.
+    """
+
+    def __init__(self, samples: Dataset[Any], targets: Tensor | None) -> None:
+        self.samples, self.targets = samples, targets
+
+    def __len__(self) -> int:
+        return length(self.samples)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.samples[index]
+
+
 Samples = Split | Dataset[Any]
 """Images in memory, or a torch `Dataset` of (image, label)."""
 

@@ -11,7 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from spikedistill.core.errors import SpikedistillError
-from spikedistill.data._pixels import rgb
+from spikedistill.data._pixels import eight_bits
+
+_WHITE = {torch.uint8: 255, torch.uint16: 65535}
+"""Kind of whole numbers -> the value of white."""
 
 
 def as_image(value: Any) -> Float[Tensor, "*shape"]:
@@ -19,8 +22,9 @@ def as_image(value: Any) -> Float[Tensor, "*shape"]:
 
     Tensors are taken as they are, channels first; PIL images have channels last or none (`[H, W]`,
     `[H, W, C]`). So have numpy arrays, unless only their first axis can be that of channels (see
-    `read_channels_first`); of four axes the first is that of frames. Integers of 8 bits are divided
-    by 255; floats are trusted to be in [0, 1].
+    `read_channels_first`); of four axes the first is that of frames. PIL images of one grey
+    become one channel, others three. uint8 is divided by 255 and uint16 by 65535; floats are
+    trusted to be in [0, 1].
 
     Raises:
         SpikedistillError: if the value is none of these.
@@ -30,8 +34,7 @@ def as_image(value: Any) -> Float[Tensor, "*shape"]:
         torch.Size([3, 2, 2])
     """
     if isinstance(value, Image.Image):
-        keep = value.mode in ("L", "RGB")
-        value = np.asarray(value if keep else rgb(value))
+        value = np.asarray(eight_bits(value))
     if isinstance(value, np.ndarray):
         array = value[:, :, None] if value.ndim == 2 else value
         first = read_channels_first(array)
@@ -43,11 +46,12 @@ def as_image(value: Any) -> Float[Tensor, "*shape"]:
             f"a data set gave {type(value).__name__} as an image; expected is a tensor [C, H, W], "
             f"a numpy array [H, W, C] or a PIL image"
         )
-    if value.dtype == torch.uint8:
-        return value.float().div_(255)
+    if value.dtype in _WHITE:
+        return value.float().div_(_WHITE[value.dtype])
     if not value.is_floating_point():
         raise SpikedistillError(
-            f"a data set gave an image of {value.dtype}; expected are uint8, or floats in [0, 1]"
+            f"a data set gave an image of {value.dtype}; expected are uint8, uint16, or floats in "
+            "[0, 1]: divide its values by that of white"
         )
     return value.float()
 

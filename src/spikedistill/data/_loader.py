@@ -14,9 +14,10 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.memory import available
 from spikedistill.core.trace import Batch
-from spikedistill.core.tree import leaves, mapped
+from spikedistill.core.tree import mapped
 from spikedistill.data._collate import Collate, SampleFault, check_batch, collate_images
-from spikedistill.data._dataset import Samples, Split, length
+from spikedistill.data._dataset import Labelled, Samples, Split, length
+from spikedistill.data._finite import first_broken
 from spikedistill.data._random import seeded
 
 Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
@@ -49,6 +50,7 @@ class Loader:
         augment: Augmentation | None = None,
         shuffle: bool = False,
         drop_last: bool = False,
+        drop_single: bool = False,
         rank: int = 0,
         world: int = 1,
         workers: int = 0,
@@ -64,6 +66,8 @@ class Loader:
             augment: called on every batch, with its own generator.
             shuffle: a new order each epoch.
             drop_last: leave out a last global batch that is not full.
+            drop_single: leave out a last batch of one sample of each process, of which a batch norm
+                has no variance; not where it is the only one.
             rank: which of the processes this is.
             world: how many processes there are.
             workers: processes that load a torch `Dataset`; images in memory need none.
@@ -95,6 +99,10 @@ class Loader:
             rest = 0
         elif shuffle:
             rest -= rest % world
+        self.single = drop_single and full > 0 and batch_size > 1 and rest > 0 and rest <= world
+        """Whether a last batch of one sample is left out."""
+        if self.single:
+            rest = 0
         self._used = full * self.global_batch + rest
         mine = rest // world + (rank < rest % world)
         self._steps = full + (mine > 0)
@@ -227,26 +235,25 @@ class _Numbered(Dataset[tuple[str, Any]]):
 
 def name_of(split: Samples, index: int) -> str:
     """How a message calls a sample: by its number in the user's own data set."""
-    while isinstance(split, Subset):
-        split, index = split.dataset, int(split.indices[index])
+    while isinstance(split, Subset | Labelled):
+        if isinstance(split, Subset):
+            split, index = split.dataset, int(split.indices[index])
+        else:
+            split = split.samples
     return f"sample {index} of {type(split).__name__}"
-
-
-def broken_sample(loader: Loader, epoch: int, step: int) -> str | None:
-    """The first sample of a step's batch whose inputs are not finite; None: there is none."""
-    batch = next(loader.epoch(epoch, start=step), None)
-    if batch is None or batch.index is None:
-        return None
-    for value in leaves(batch.inputs):
-        rows = value.isfinite().flatten(1).all(1) if value.ndim > 1 else value.isfinite()
-        if not bool(rows.all()):
-            place = int((~rows).nonzero()[0])
-            return name_of(loader.split, int(batch.index[place]))
-    return None
 
 
 def _collated(collate: Collate, numbered: Sequence[tuple[str, Any]]) -> Batch:
     try:
-        return check_batch(collate([sample for _, sample in numbered]))
+        batch = check_batch(collate([sample for _, sample in numbered]))
     except SampleFault as fault:
         raise SpikedistillError(f"{numbered[fault.position][0]}: {fault}") from fault
+    broken = first_broken(batch.inputs)
+    if broken is None:
+        return batch
+    # spikes hide it: a membrane that is NaN never fires, and what follows is finite again
+    name = numbered[broken][0] if len(batch) == len(numbered) else f"the batch of {numbered[0][0]}"
+    raise SpikedistillError(
+        f"The inputs of {name} hold values that are not finite (NaN or infinite); repair it or "
+        "take it out"
+    )

@@ -13,7 +13,16 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.speech import remedy
 from spikedistill.data._dataset import DataSet, Samples, Source, Split, labels_of, length
 from spikedistill.data._images import as_image, read_channels_first
-from spikedistill.data._own_samples import IMAGES, Looked, look, sample_of, task_of_sample
+from spikedistill.data._own_facts import class_names, said_of, statistics
+from spikedistill.data._own_samples import (
+    IMAGES,
+    VECTORS,
+    Looked,
+    Wanted,
+    look,
+    sample_of,
+    task_of_sample,
+)
 
 _PARTS: tuple[str, ...] = ("train", "valid", "test")
 _FACTS = ("classes", "mean", "std", "task", "collate")
@@ -57,23 +66,25 @@ def as_source(name: str, made: Any, seed: int) -> Source | DataSet:
             raise SpikedistillError(f"data {name} has 0 samples as {part}, and some are needed")
     train, collate = parts["train"], parts.get("collate")
     task = parts.get("task") or task_of_sample(name, train, collate)
-    pictures = task == IMAGES and collate is None
-    classes = parts.get("classes", getattr(train, "classes", None))
-    looked = {
-        part: look(name, part, split, seed, pictures, collate is None, classes is None)
-        for part, split in splits.items()
-    }
-    mean, std = _statistics(train, parts, looked["train"])
+    asked = task in (IMAGES, VECTORS)
+    classes = class_names(name, said_of(parts, train, "classes"), needed=asked)
+    wanted = Wanted(task, collate is not None, classes is None)
+    looked = {part: look(name, part, split, seed, wanted) for part, split in splits.items()}
+    mean, std = _statistics(name, train, parts, looked["train"])
+    splits = {part: one.split for part, one in looked.items()}
     return Source(
         name,
-        train,
-        parts.get("test"),
-        _names(classes, max(one.classes for one in looked.values())),
+        splits["train"],
+        splits.get("test"),
+        _counted(looked) if classes is None else classes,
         mean,
         std,
-        parts.get("valid"),
+        splits.get("valid"),
         hashes={part: _fingerprint(split) for part, split in splits.items()},
-        notes=_notes(name, train, "test" in splits, pictures),
+        notes=(
+            *_notes(name, train, "test" in splits, wanted.pictures),
+            *(note for one in looked.values() for note in one.notes),
+        ),
         task=task,
         collate=collate,
         counted=classes is None and not looked["train"].shares,
@@ -106,23 +117,19 @@ def _parts(name: str, made: Any) -> dict[str, Any]:
     return parts
 
 
-def _names(given: Any, needed: int) -> tuple[str, ...]:
-    """The names of the classes: given, as many as given, or as many as labels need."""
-    if isinstance(given, int):
-        return tuple(map(str, range(given)))
-    if given is not None:
-        return tuple(map(str, given))
-    return tuple(map(str, range(needed)))
+def _counted(looked: Mapping[str, Looked]) -> tuple[str, ...]:
+    """As many classes as labels need."""
+    return tuple(map(str, range(max(one.classes for one in looked.values()))))
 
 
 def _statistics(
-    train: Samples, parts: Mapping[str, Any], looked: Looked
+    name: str, train: Samples, parts: Mapping[str, Any], looked: Looked
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
     """Mean and standard deviation per channel: given, or of some training images."""
-    mean = parts.get("mean", getattr(train, "mean", None))
-    std = parts.get("std", getattr(train, "std", None))
-    if isinstance(mean, list | tuple) and isinstance(std, list | tuple):
-        return tuple(map(float, mean)), tuple(map(float, std))
+    mean, std = (said_of(parts, train, fact) for fact in ("mean", "std"))
+    given = statistics(name, mean, std, looked.channels)
+    if given is not None:
+        return given
     if looked.images is None:
         return None, None
     images = looked.images.flatten(0, -4)  # frames [N, T, C, H, W] count as images

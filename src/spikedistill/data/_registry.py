@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -151,10 +151,28 @@ def _divided(source: Source, seed: int, valid: int | float | None) -> DataSet:
         source.mean,
         source.std,
         source.hashes,
-        source.notes,
+        (*source.notes, *_without(source, lacking, carved)),
         source.task,
         source.collate,
         source.counted,
+    )
+
+
+def _without(
+    source: Source, lacking: Mapping[str, int | float], carved: Sequence[Samples]
+) -> tuple[str, ...]:
+    """A note where a share of the training samples is none at all."""
+    empty = [
+        name
+        for (name, size), part in zip(lacking.items(), carved, strict=True)
+        if size and not length(part)
+    ]
+    if not empty:
+        return ()
+    return (
+        f"{source.name} has {length(source.train):,} training samples, of which a share of "
+        f"{lacking[empty[0]]:g} is none: there is nothing to judge by as {' and '.join(empty)}; "
+        "give more samples, or splits of your own.",
     )
 
 

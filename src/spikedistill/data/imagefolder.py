@@ -10,7 +10,9 @@ from PIL.Image import Resampling
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from spikedistill.core.calls import own_places
 from spikedistill.core.errors import MissingDataError, SpikedistillError
+from spikedistill.core.speech import remedy
 from spikedistill.data._class_folders import (
     Listing,
     class_names,
@@ -118,8 +120,9 @@ def load(
     ImageNet, and validation is carved from `train/`; without either, both are.
 
     Args:
-        data_dir: what a relative `root` is relative to.
-        root: the folder that holds `train/`.
+        data_dir: the folder of the data sets.
+        root: the folder that holds `train/`; if it is relative, below `data_dir`, else beside the
+            recipe, else in the working folder.
         size: side of the square images, in pixels.
         resize: shorter side before the centre is cut out, in pixels; None: `size`.
         published: the data set that the folder must hold as a whole (`imagenet`: that of ILSVRC
@@ -135,7 +138,7 @@ def load(
         raise SpikedistillError(
             f"imagefolder: size {size} and resize {resize}, but 1 <= size <= resize is needed"
         )
-    folder = data_dir / Path(root).expanduser()
+    folder = _found(data_dir, Path(root).expanduser())
     classes = _classes(folder / "train")
     for name in _SPLITS:
         if (folder / name).is_dir():
@@ -157,6 +160,24 @@ def load(
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     return Source(
         "imagefolder", named["train"], classes=classes, mean=mean, std=std, notes=notes, **splits
+    )
+
+
+def _found(data_dir: Path, root: Path) -> Path:
+    """The folder that holds `train/`: the first of the places where it may lie.
+
+    Raises:
+        MissingDataError: if it is in none of them.
+    """
+    own = own_places() if root != Path() else []  # the data folder itself is nowhere else
+    tried = list(dict.fromkeys(place / root for place in (data_dir, *own)))
+    for there in (lambda path: (path / "train").is_dir(), Path.is_dir):
+        for path in filter(there, tried):
+            return path
+    raise MissingDataError(
+        f"{tried[0]}/train holds 0 classes: {root} does not exist; looked at "
+        f"{' and '.join(map(str, tried))}: say where train/ lies with the option root, or where "
+        f"the data lie with {remedy('--data-dir', 'data_dir=')}"
     )
 
 

@@ -38,11 +38,11 @@ def label_cross_entropy(
 ) -> Float[Tensor, "*item"]:
     """Cross-entropy of every item against its label, in float32 at least.
 
-    Integer targets `[...]` are class indices, floating ones `[..., K]` class probabilities. Leading
-    axes broadcast (labels `[B]` serve every step of logits `[T, B, K]`). `smoothing` moves that
-    share of the target's probability to the uniform distribution. `weights` are factors of the
-    classes, as torch's: of an item with a class they are to be divided by their mean over all
-    items (`label_weights`).
+    Whole targets `[...]` (of any kind, also truth) are class indices, floating ones `[..., K]`
+    class probabilities. Leading axes broadcast (labels `[B]` serve every step of logits
+    `[T, B, K]`). `smoothing` moves that share of the target's probability to the uniform
+    distribution. `weights` are factors of the classes, as torch's: of an item with a class they are
+    to be divided by their mean over all items (`label_weights`).
 
     Example:
         >>> logits = torch.tensor([1.15, 0.7, 0.05, -0.25])
@@ -55,7 +55,7 @@ def label_cross_entropy(
     if targets.is_floating_point():
         loss = -(targets * log_q).sum(-1)
     else:
-        chosen = targets.expand(log_q.shape[:-1]).unsqueeze(-1)
+        chosen = targets.long().expand(log_q.shape[:-1]).unsqueeze(-1)
         loss = -log_q.gather(-1, chosen).squeeze(-1)
     if smoothing:
         loss = (1 - smoothing) * loss - smoothing * log_q.mean(-1)
@@ -73,7 +73,7 @@ def label_weights(
     """
     if targets.is_floating_point():
         return torch.ones_like(targets[..., 0])
-    return weights[targets]
+    return weights[targets.long()]
 
 
 def masked_mean(

@@ -69,8 +69,7 @@ def right_answers(outputs: Tensor, targets: Tensor, top: int = 1) -> Tensor:
             f"top-{top} accuracy needs at least {top} classes and top >= 1; the outputs have "
             f"{classes} classes"
         )
-    if targets.is_floating_point():
-        targets = targets.argmax(-1)
+    targets = targets.argmax(-1) if targets.is_floating_point() else targets.long()
     if targets.numel() and int(targets.max()) >= classes:
         raise SpikedistillError(
             f"the data have a class {int(targets.max())}, but the network tells only {classes} "

@@ -24,10 +24,11 @@ def check_classes(batch: Batch, classes: int | None) -> None:
             f"{', '.join(targets) or 'none'}; name the task that they are for"
         )
     if targets.is_floating_point() and targets.ndim < 2:
-        raise SpikedistillError(
+        raise SampleFault(
+            _first_real(targets),
             f"a classification needs whole numbers (classes) or a share for each class as targets, "
             f"and the data give {targets.dtype} of shape {list(targets.shape[1:])}; name the task "
-            "that they are for"
+            "that they are for",
         )
     if not classes:
         raise SpikedistillError(
@@ -36,6 +37,11 @@ def check_classes(batch: Batch, classes: int | None) -> None:
         )
     if not targets.is_floating_point():
         _check_range(targets, classes)
+
+
+def _first_real(targets: Tensor) -> int:
+    """The first sample whose target is no whole number; 0 where all could be."""
+    return int((targets != targets.round()).reshape(len(targets), -1).any(1).int().argmax())
 
 
 def _check_range(targets: Tensor, classes: int) -> None:

@@ -20,7 +20,7 @@ from spikedistill.core.spec import summary
 from spikedistill.core.trace import Batch, Trace
 from spikedistill.core.tree import Inputs, first, mapped
 from spikedistill.costs.firing import FiringMeter, LayerFiring, firing_warnings, mean_rate
-from spikedistill.data import Encoder, Loader, direct
+from spikedistill.data import Encoder, Loader, direct, name_of
 from spikedistill.metrics.accuracy import Accuracy
 from spikedistill.taps import Tapped, declared_taps
 from spikedistill.training.precision import full_float32
@@ -209,8 +209,28 @@ class _Run:
                 torch.autocast(self.device.type, self.dtype, enabled=not full),
             ):
                 outputs, taps = self.tapped(inputs, steps)
+            self._check_finite(first(outputs), batch)
             self.samples += len(batch)
             yield batch.to(torch.device("cpu")), _trace(outputs, taps)
+
+    def _check_finite(self, outputs: Tensor, batch: Batch) -> None:
+        """Refuse answers that are no numbers: any score of them would look like one.
+
+        Raises:
+            SpikedistillError: naming the sample, whose inputs are finite (`Loader` sees to that).
+        """
+        if not outputs.is_floating_point() or bool(outputs.isfinite().all()):
+            return
+        bad = ~outputs.isfinite().flatten(2).all(2) if outputs.ndim > 2 else ~outputs.isfinite()
+        step, place = bad.nonzero()[0].tolist()
+        where = f"sample {place} of a batch"
+        if batch.index is not None:
+            where = name_of(self.loader.split, int(batch.index[place]))
+        raise SpikedistillError(
+            f"the outputs of {type(self.network).__name__} are not finite (NaN or infinite) after "
+            f"T' = {step + 1} steps, first on {where}, whose inputs are; look at its weights, and "
+            "at the normalisation of its inputs (mean and std)"
+        )
 
     def _inputs(self, inputs: Inputs, number: int, steps: int) -> Inputs:
         generator = torch.Generator(self.device).manual_seed(number)

@@ -18,7 +18,7 @@ from spikedistill.core.layout import channels_last, keep_contiguous, needs_conti
 from spikedistill.core.memory import keep_freed_memory
 from spikedistill.core.speech import remedy
 from spikedistill.core.trace import Batch
-from spikedistill.data import Loader, broken_sample
+from spikedistill.data import Loader
 from spikedistill.functional.compiled import compile_is_on, compiling
 from spikedistill.functional.recall import fired_again
 from spikedistill.metrics.accuracy import Accuracy
@@ -268,12 +268,6 @@ class _Training:
             f"{what} in epoch {epoch + 1}, step {step + 1}; training stopped and the last good "
             f"state is kept in {self.folder.path}. "
         )
-        sample = broken_sample(self.train, epoch, step)
-        if sample is not None:
-            return (
-                f"{happened}The inputs of {sample} hold values that are not finite (NaN or "
-                "infinite); repair it or take it out"
-            )
         changes = remedy(
             "training.lr or the term's weight, set training.clip, or use training.precision=fp32",
             "lr= or the term's weight, set clip=, or use precision='fp32'",
@@ -292,11 +286,7 @@ class _Training:
         self._read_meter()
         state = self.state
         state.precision = {torch.float32: "fp32", torch.bfloat16: "bf16"}[self.dtype]
-        state.distiller = self.distiller.state_dict()
-        for name, value in state.distiller.items():
-            if not value.isfinite().all():  # the last step broke it: keep the state before
-                what = f"the weights {name!r} are no longer finite"
-                raise NonFiniteLoss(self._trouble(what, state.epoch, state.step))
+        state.distiller = self._finite_weights()
         states = [optimizer.state_dict() for optimizer in self.optimizers]
         state.optimizer = states[0] if len(states) == 1 else {"several": states}
         state.average = self.average.state if self.average else {}
@@ -304,9 +294,23 @@ class _Training:
             checkpoint.save(self.folder, state)
         self.saved = time.monotonic()
 
+    def _finite_weights(self) -> dict[str, Any]:
+        """All that is learned, unless the last step broke it: then the state before is kept.
+
+        Raises:
+            NonFiniteLoss: naming the weights.
+        """
+        found = self.distiller.state_dict()
+        for name, value in found.items():
+            if not value.isfinite().all():
+                what = f"the weights {name!r} are no longer finite"
+                raise NonFiniteLoss(self._trouble(what, self.state.epoch, self.state.step))
+        return found
+
     def _close_epoch(self) -> None:
         """Validate, log, keep the best model apart, save."""
         self._read_meter()
+        self._finite_weights()  # what does not compute cannot be validated
         state = self.state
         share = (state.epoch + 1) / self.settings.epochs
         samples = state.sums["samples"] * self.engine.num_processes
