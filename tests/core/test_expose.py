@@ -307,3 +307,26 @@ def test_gates_of_squeeze_and_excite_are_named() -> None:
     twin = spiking_twin(nn.Sequential(Excited()), LIF())
     assert neurons(twin) == ["0.fc.1"]
     assert twin.real_valued == ("0.fc.3: Sigmoid", "0: mul")
+
+
+def test_what_was_exposed_is_not_exposed_again() -> None:
+    class Functions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = torch.relu(self.a(x))
+            x = self.b(x)
+            x = x * (x > 0)
+            return F.silu(self.c(x).clamp(min=0))
+
+    network, x = Functions(), torch.randn(5, 3)
+    outputs = network(x)
+    first = expose(network)
+    paths = [path for path, _ in network.named_modules()]
+    assert first.sites == ("neuron1", "neuron2", "neuron3")
+    assert expose(network).sites == first.sites
+    assert [path for path, _ in network.named_modules()] == paths
+    assert expose(network, (nn.SiLU,)).sites == ("neuron4",)
+    assert torch.equal(network(x), outputs)

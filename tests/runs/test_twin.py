@@ -12,9 +12,11 @@ from torch.utils.data import TensorDataset
 
 from spikedistill.build.cells import settled
 from spikedistill.build.experiment import Experiment
+from spikedistill.build.saved import load
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.data import DataSet, handed_over
 from spikedistill.recipes.schema import Recipe, parse
+from spikedistill.runs.api import distill
 from spikedistill.runs.budget import epochs_for
 from spikedistill.runs.start import start
 from spikedistill.runs.twin import twin_recipe, within
@@ -107,3 +109,18 @@ def test_a_budget_that_is_too_small_is_refused(trained: Ann, minutes: float, sen
     made = Experiment(settled(recipe()), networks={"teacher": trained}, data=data())
     with pytest.raises(SpikedistillError, match=sentence):
         epochs_for(made, minutes)
+
+
+def test_from_python_without_a_student(trained: Ann, tmp_path: Path) -> None:
+    quick: dict[str, Any] = {"batch_size": 32, "precision": "fp32", "compile": "off", "quiet": True}
+    result = distill(trained, data(), timesteps=3, epochs=2, out=tmp_path / "run", **quick)
+    assert [row.cell for row in result.rows] == [None, "converted", "student"]
+    assert result.rows[-1].steps == "1 x 3" and result.network.timesteps == 1
+    assert result.accuracy > 90
+    images = torch.rand(5, 1, 8, 8)
+    again = load(result.run, network={"teacher": trained})
+    assert torch.equal(again(images), result.network(images))
+    timed = distill(trained, data(), minutes=0.05, out=tmp_path / "timed", **quick)
+    assert (timed.rows[-1].epochs or 0) >= 1
+    with pytest.raises(SpikedistillError, match="no data were given; call distill"):
+        distill(trained, trained, out=tmp_path / "none", **quick)

@@ -56,6 +56,11 @@ UNARY: tuple[type[nn.Module], ...] = (
 """The modules of torch that are functions of single numbers."""
 
 
+def form_of(name: str) -> type[nn.Module] | None:
+    """The class of torch that is the function or method of a name; None where there is none."""
+    return _FORMS.get(name.rstrip("_"))
+
+
 def is_activation(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> bool:
     """Whether a module is of one of some classes, and does what they do."""
     return any(isinstance(module, kind) and type(module).forward is kind.forward for kind in kinds)

@@ -24,6 +24,7 @@ from spikedistill.core.activations import (
     RECTIFIERS,
     UNARY,
     calls_activation,
+    form_of,
     is_activation,
     is_activation_function,
 )
@@ -78,6 +79,12 @@ class Call(nn.Module):
         if isinstance(self.function, str):
             return getattr(x, self.function)(*self.args, **self.kwargs)
         return self.function(x, *self.args, **self.kwargs)
+
+    @property
+    def form(self) -> type[nn.Module]:
+        """The activation as a class of torch; of operations written by hand a ReLU."""
+        name = self.function if isinstance(self.function, str) else self.function.__name__
+        return form_of(name) or nn.ReLU
 
     def extra_repr(self) -> str:
         """Shown when the network is printed."""
@@ -149,7 +156,8 @@ class _Exposer:
 
     def _activates(self, module: nn.Module) -> bool:
         known = is_activation(module, self.activations) or self._is_whole(module)
-        return known or id(module) in self.claimed
+        exposed = isinstance(module, Call) and issubclass(module.form, self.activations)
+        return known or exposed or id(module) in self.claimed
 
     def visit(self, module: nn.Module) -> None:
         """Expose the activations that this module and those below it call."""

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from spikedistill.build.cells import settled
+from spikedistill.build.experiment import Experiment
 from spikedistill.build.facts import Facts
 from spikedistill.build.handed_over import data_of
 from spikedistill.build.meet import check_neurons, meet
@@ -26,6 +28,7 @@ from spikedistill.core.unwrapped import unwrapped
 from spikedistill.data import DataSet, Samples
 from spikedistill.recipes.schema import parse
 from spikedistill.runs.start import start
+from spikedistill.runs.twin import EPOCHS, LOSSES, TRAINING, twin_entry, twin_phases, within
 from spikedistill.taps import check_taps, default_stages
 from spikedistill.training.progress import Live, Silent
 from spikedistill.training.track import OnEpoch
@@ -35,6 +38,7 @@ WARNING = "warning: "
 CLIP = 5.0
 """The largest norm of the gradient, where SASTC is there by default."""
 
+Data = Samples | DataSet | str | Sequence[Samples] | Mapping[str, Any]
 Source = nn.Module | Mapping[str, Any] | str
 """A network, or what a recipe would say of it: `{"model": "resnet19", "activation": "lif"}`."""
 Losses = Mapping[str, Mapping[str, Any] | None] | Sequence[Any] | str | None
@@ -72,7 +76,7 @@ class Result:
         """The score and where the rest lies; `result.network` prints the network."""
         row = self.rows[-1]
         score = f"{row.metric} {self.score:.2f} {row.unit}".strip()
-        return f"Result({score} after T = {row.timesteps} steps, run={str(self.run)!r})"
+        return f"Result({score} after T = {row.steps} steps, run={str(self.run)!r})"
 
     @property
     def accuracy(self) -> float:
@@ -83,13 +87,14 @@ class Result:
 
 def distill(
     teacher: Source,
-    student: Source,
-    train: Samples | DataSet | str | Sequence[Samples] | Mapping[str, Any],
+    student: Source | Data | None = None,
+    train: Data | None = None,
     valid: Samples | None = None,
     test: Samples | None = None,
     *,
     timesteps: int = 2,
-    epochs: int = 30,
+    epochs: int | None = None,
+    minutes: float | None = None,
     losses: Losses = None,
     out: Path | str = "runs/distilled",
     seed: int = 0,
@@ -104,19 +109,27 @@ def distill(
 ) -> Result:
     """Train a spiking student to answer, and to represent, as a trained teacher does.
 
+    Without a student, `distill(ann, data)`, it is the teacher's own spiking twin: converted with
+    thresholds set from data, judged as it is, then trained with integers up to `timesteps` in one
+    step (`ILIF`), which run as that many binary steps.
+
     Args:
         teacher: a trained network for images `[B, C, H, W]` in [0, 1]; it is not changed.
         student: the spiking network that learns; it is not changed, its trained copy is returned.
+            Leave it out, with the data in its place, for the twin of the teacher.
         train: a torch `Dataset` of (image, label), a `Split`, several of them as (train, test),
             (train, valid, test) or a mapping with these keys (and, if it likes, `classes`, `mean`,
             `std`, `task`, `collate`), a ready `DataSet`, or the `data:` block of a recipe (a name,
             or a mapping with `name` or `call`).
         valid: what is looked at after every epoch; default a tenth of `train`.
         test: what the result is measured on; default another tenth of `train`.
-        timesteps: T of the student.
-        epochs: how often all of `train` is seen.
+        timesteps: T of the student; of a twin its binary steps.
+        epochs: how often all of `train` is seen; default 30, of a twin 10.
+        minutes: train for about so long instead: the epochs follow from a few measured steps, and
+            stay when the run is resumed.
         losses: method -> its options, `weight` among them, or a list as in a recipe; default
-            cross-entropy, logit KD and, where both networks make maps of features, SASTC, with the
+            for a twin those of `runs.twin`, else cross-entropy, logit KD and, where both networks
+            make maps of features, SASTC, with the
             weights of its paper (1, 1 and 100). SASTC's gradient can be large where a network is
             fresh, so by default `clip` is 5.0 with it, as in the library's CIFAR recipes.
         out: the run folder.
@@ -138,7 +151,18 @@ def distill(
         SpikedistillError: for anything that can be put right; the message says how.
     """
     with speaking_python():
-        sources = {"teacher": teacher, "student": student}
+        if train is None:
+            if isinstance(student, nn.Module):
+                raise SpikedistillError(
+                    "no data were given; call distill(teacher, data), or distill(teacher, student, "
+                    "data)"
+                )
+            train, student = student, None
+        twin = student is None
+        sources: dict[str, Any] = {
+            "teacher": teacher,
+            "student": twin_entry(timesteps) if twin else student,
+        }
         for name, source in sources.items():
             _check_source(name, source)
         taps = {"teacher": teacher_taps, "student": student_taps}
@@ -150,9 +174,14 @@ def distill(
         if "student" in networks:
             check_neurons("student", networks["student"])
         ready, data = _data(train, valid, test, seed)
-        chosen = _losses(losses, networks, ready)
+        chosen = _losses(list(LOSSES) if twin and losses is None else losses, networks, ready)
         if losses is None and any("sastc" in loss for loss in chosen):
             training = {"clip": CLIP, **training}
+        if twin:
+            training = {**TRAINING, **training}
+        if epochs is None:
+            epochs = EPOCHS if twin else 30
+        phases = [{"roles": _roles(timesteps), "losses": chosen}]
         recipe = parse(
             {
                 "name": Path(out).name or "distilled",
@@ -162,16 +191,20 @@ def distill(
                 "encoder": encoder,
                 "networks": {name: _entry(source, taps[name]) for name, source in sources.items()},
                 "training": {"epochs": epochs, **training},
-                "phases": [{"roles": _roles(timesteps), "losses": chosen}],
+                "phases": twin_phases(chosen) if twin else phases,
             },
             "of this call",
         )
+        recipe = within(
+            recipe, minutes, Path(out),
+            lambda one: Experiment(settled(one), networks=networks, data=ready),
+        )  # fmt: skip
         with _Quiet() if quiet else Live() as progress:
             result = start(recipe, out, None, exist, progress, networks, ready, on_epoch=on_epoch)
         saved = rebuild(out, networks)
     rows = [Row.from_plain(row) for row in result["rows"]]
     score = float("nan") if rows[-1].score is None else rows[-1].score
-    return Result(Path(out), OverTime(saved.network, timesteps).eval(), score, rows)
+    return Result(Path(out), OverTime(saved.network, saved.timesteps).eval(), score, rows)
 
 
 def _roles(timesteps: int) -> dict[str, Any]:
