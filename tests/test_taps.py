@@ -1,7 +1,5 @@
 """Declared taps, stages of foreign networks, and recording."""
 
-import os
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -156,7 +154,7 @@ def test_what_runs_again_sees_its_time_where_only_a_tap_is_looked_at() -> None:
     assert 0 < float(spikes[-1].mean()) < 1
 
 
-@pytest.mark.skipif(os.environ.get("SPIKEDISTILL_TYPECHECK") == "1", reason="it is faster")
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("taps", [{"stage1": 3}, "first"])
 def test_taps_that_are_no_paths_by_name(taps):
     with pytest.raises(SpikedistillError, match=r"module 3, and Small has no|taps are a mapping"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from torch import nn
 
@@ -20,7 +18,7 @@ def test_a_neuron_by_its_name() -> None:
         spiking_twin(ANN, "liff")
 
 
-@pytest.mark.skipif(os.environ.get("SPIKEDISTILL_TYPECHECK") == "1", reason="it is faster")
+@pytest.mark.wrong_types
 def test_what_is_no_network_and_what_is_no_neuron() -> None:
     with pytest.raises(SpikedistillError, match="OrderedDict was given; load a state dict into"):
         spiking_twin(ANN.state_dict(), LIF())  # type: ignore[arg-type]

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 import torch
 
@@ -54,7 +52,7 @@ def test_a_batch_of_several_inputs_is_as_long_as_each():
     assert several["tokens"].device.type == "cpu"
 
 
-@pytest.mark.skipif(os.environ.get("SPIKEDISTILL_TYPECHECK") == "1", reason="it is faster")
+@pytest.mark.wrong_types
 def test_a_batch_is_of_tensors():
     with pytest.raises(ValueError, match=r"targets of a Batch are a tensor, .* and list was given"):
         Batch(torch.zeros(2, 3), [0, 1])  # type: ignore[arg-type]

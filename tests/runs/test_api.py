@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -321,7 +320,7 @@ def test_the_gradient_is_clipped_where_the_losses_are_the_default(tmp_path: Path
         assert phase["training"]["clip"] == clip
 
 
-@pytest.mark.skipif(os.environ.get("SPIKEDISTILL_TYPECHECK") == "1", reason="it is faster")
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
@@ -345,6 +344,7 @@ def test_usual_slips_get_a_sentence(tmp_path: Path, given: dict[str, Any], sente
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.wrong_types
 def test_what_is_no_run_is_not_loaded() -> None:
     with pytest.raises(SpikedistillError, match=r"or what .* returned, and int was given"):
         spikedistill.load(3)  # type: ignore[arg-type]

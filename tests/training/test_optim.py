@@ -80,7 +80,11 @@ def test_warm_up_then_cosine():
     ("option", "words"),
     [
         ({"epochs": 2, "warmup": 3}, "warmup is 0 or more and at most all 2 epochs, not 3"),
-        ({"batch_size": 2.5}, "batch_size must be a whole number, not 2.5"),
+        pytest.param(
+            {"batch_size": 2.5},
+            "batch_size must be a whole number, not 2.5",
+            marks=pytest.mark.wrong_types,
+        ),
         ({"epochs": -1}, "epochs must be at least 0, not -1"),
         ({"lr": 0.0}, "lr must be above 0"),
         ({"schedule": "step"}, "needs milestones"),

@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 from spikedistill.core.clock import Temporal
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
-from spikedistill.core.over_time import OverTime, steps_asked
+from spikedistill.core.over_time import OverTime
 from spikedistill.costs.early_exit import check_threshold
 from spikedistill.export.binary import Watch, integers
 from spikedistill.export.fold import fold, looks_at_batch
@@ -208,7 +208,7 @@ def _inside(network: nn.Module, timesteps: int | None) -> tuple[nn.Module, int]:
         if isinstance(network, OverTime):
             steps = network.timesteps
         network = network.network
-    return network, steps_asked(timesteps, steps)
+    return network, steps if timesteps is None else timesteps
 
 
 def _compare(before: OverTime, after: Deployed, images: Tensor) -> list[str]:
