@@ -164,3 +164,23 @@ def test_what_it_learns_is_kept_and_positive() -> None:
 def test_bad_options_get_a_sentence(options: dict[str, object], sentence: str) -> None:
     with pytest.raises(SpikedistillError, match=sentence):
         ILIF(**options)  # type: ignore[arg-type]
+
+
+def test_spikes_of_another_height_are_spikes_on_a_shortcut_too() -> None:
+    class Shortcut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.skip, self.c = (nn.Linear(4, 4) for _ in range(4))
+            self.first, self.second, self.third = ILIF(2, 0.3), ILIF(2, 0.7), ILIF(2, 0.1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(self.a(x))
+            deep = self.b(self.second(self.b(x)))
+            return self.c(self.third(deep + self.skip(x)))  # skip reads what `first` sent
+
+    torch.manual_seed(0)
+    network = Shortcut().eval()
+    with torch.no_grad(), SynopsMeter(network) as meter:
+        network(torch.randn(30, 4))
+    kinds = {layer.path: layer.spiking for layer in meter.layers()}
+    assert kinds == {"a": False, "b": True, "skip": True, "c": True}

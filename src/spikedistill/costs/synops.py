@@ -25,11 +25,10 @@ from torch.nn.modules.module import (
 )
 
 from spikedistill.core.answers import answer_of
-from spikedistill.core.clock import SPIKES, Alphabet, Temporal, spiking, temporal_layers
+from spikedistill.core.clock import Temporal, spiking, temporal_layers
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.tree import first
-from spikedistill.costs._counting import are_spikes
-from spikedistill.costs._counting import counted as spikes_at
+from spikedistill.costs._codes import Code, Codes
 from spikedistill.costs._padding import kept_rows
 from spikedistill.costs.functional import Product, Watch
 from spikedistill.costs.operations import by_weight, counted, multiplies, stated
@@ -127,14 +126,16 @@ class _Tally:
     told: list[int] = field(default_factory=lambda: [0, 0])
     tells: bool = False
 
-    def add(self, macs: int, rows: int, inputs: Tensor, output: Tensor, code: Code | None) -> None:
+    def add(
+        self, macs: int, rows: int, inputs: Tensor, output: Tensor, codes: Codes | None
+    ) -> None:
         """Add a call; without a code whatever arrives is multiplied."""
         self.calls += 1
         self.macs += macs
         self.rows += rows
         self.inputs += inputs.numel()
         self.outputs += output.numel()
-        units = None if code is None else code.units(inputs)
+        units = None if codes is None else codes.units(inputs)
         if units is not None:
             self.nonzero += units
             self.binary += inputs.numel()
@@ -143,32 +144,6 @@ class _Tally:
         self.nonzero += int(torch.count_nonzero(inputs))
         self.binary += inputs.numel() - int(torch.count_nonzero(inputs - inputs.square()))
         self.counts = self.counts and torch.equal(inputs, inputs.floor().clamp(min=0))
-
-
-@dataclass(frozen=True)
-class Code:
-    """What the neurons send that ran last: their alphabet and the height of one spike."""
-
-    alphabet: Alphabet = SPIKES
-    height: float | Tensor = 1.0
-
-    def units(self, values: Tensor) -> int | None:
-        """How many spikes the values are; None where they are not of the alphabet.
-
-        Sums of integers are integers, so only spikes or silence are held to their one value.
-        """
-        plain = isinstance(self.height, float) and self.height == 1.0
-        if self.alphabet.binary and plain:
-            return int(spikes_at(values).sum()) if are_spikes(values) else None
-        numbers = values if plain else values / self.height
-        whole = numbers.round()
-        if not torch.allclose(numbers, whole, rtol=0.0, atol=1e-4):
-            return None
-        if self.alphabet.binary and not are_spikes(whole):
-            return None
-        if self.alphabet.low >= 0 and bool((whole < 0).any()):
-            return None
-        return int(whole.abs().double().sum())
 
 
 @dataclass
@@ -204,7 +179,7 @@ class SynopsMeter:
         self._samples, self._passes = 0, 0
         self._last: str | None = None
         self._fired = False
-        self._code = Code()
+        self._codes = Codes()
         self._spikes = spiking(network)
         self.mask: Tensor | None = None
         """Which positions `[B, L]` of the batch that is run next count; None: all."""
@@ -256,7 +231,7 @@ class SynopsMeter:
     def _start(self, network: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         self._passes += 1
         self._rows = next((len(x) for x in (*args, *named.values()) if isinstance(x, Tensor)), 0)
-        self._last, self._fired, self._code = None, False, Code()
+        self._last, self._fired, self._codes = None, False, Codes()
 
     def _start_script(self, network: nn.Module, args: tuple[Any, ...]) -> None:
         if network is self.network:
@@ -277,7 +252,7 @@ class SynopsMeter:
             tally.told[0] += told.products
             tally.told[1] += told.accumulations
         made = by_weight(layer, x, y) if told is None else sum(told)
-        tally.add(made, len(output), x, y, self._code)
+        tally.add(made, len(output), x, y, self._codes)
         tally.stem = tally.stem and not self._fired
         self._last = path
         self._fired = self._fired or not self._spikes
@@ -292,14 +267,14 @@ class SynopsMeter:
             macs = macs * y.numel() // max(product.output.numel(), 1)
         elif not product.real:
             x = self._spikier(x, product.other)
-        tally.add(macs, self._rows, x, y, None if product.real else self._code)
+        tally.add(macs, self._rows, x, y, None if product.real else self._codes)
         tally.stem = tally.stem and not self._fired
         self._last = product.path
         self._fired = self._fired or not self._spikes
 
     def _spikier(self, one: Tensor, other: Tensor) -> Tensor:
         """Of two operands the one that is spikes; where both are, that of fewer."""
-        units = [self._code.units(value) for value in (one, other)]
+        units = [self._codes.units(value) for value in (one, other)]
         if units[0] is None or units[1] is None:
             return one if units[1] is None else other
         return one if units[0] * other.numel() <= units[1] * one.numel() else other
@@ -312,7 +287,7 @@ class SynopsMeter:
                 self._tallies[self._last].neurons.append(path)
         seen = self._neurons[path]
         assert isinstance(neuron, Temporal) and neuron.fires is not None
-        self._code = Code(neuron.fires, neuron.height)
+        self._codes.add(Code(neuron.fires, neuron.height))
         seen.rows += len(spikes)
         self._rows = len(spikes)
         seen.updates += kept_rows(spikes, self.mask).numel()

@@ -151,36 +151,20 @@ def distill(
         SpikedistillError: for anything that can be put right; the message says how.
     """
     with speaking_python():
-        if train is None:
-            if isinstance(student, nn.Module):
-                raise SpikedistillError(
-                    "no data were given; call distill(teacher, data), or distill(teacher, student, "
-                    "data)"
-                )
-            train, student = student, None
+        student, train = _seats(student, train)
         twin = student is None
         sources: dict[str, Any] = {
             "teacher": teacher,
             "student": twin_entry(timesteps) if twin else student,
         }
-        for name, source in sources.items():
-            _check_source(name, source)
         taps = {"teacher": teacher_taps, "student": student_taps}
-        networks = {
-            name: _tapped(name, source, taps[name])
-            for name, source in sources.items()
-            if isinstance(source, nn.Module)
-        }
-        if "student" in networks:
-            check_neurons("student", networks["student"])
+        networks = _networks(sources, taps)
         ready, data = _data(train, valid, test, seed)
         chosen = _losses(list(LOSSES) if twin and losses is None else losses, networks, ready)
         if losses is None and any("sastc" in loss for loss in chosen):
             training = {"clip": CLIP, **training}
-        if twin:
-            training = {**TRAINING, **training}
-        if epochs is None:
-            epochs = EPOCHS if twin else 30
+        usual = {"epochs": EPOCHS, **TRAINING} if twin else {"epochs": 30}
+        asked = {} if epochs is None else {"epochs": epochs}
         phases = [{"roles": _roles(timesteps), "losses": chosen}]
         recipe = parse(
             {
@@ -190,7 +174,7 @@ def distill(
                 "augment": dict(augment or {}),
                 "encoder": encoder,
                 "networks": {name: _entry(source, taps[name]) for name, source in sources.items()},
-                "training": {"epochs": epochs, **training},
+                "training": {**usual, **asked, **training},
                 "phases": twin_phases(chosen) if twin else phases,
             },
             "of this call",
@@ -205,6 +189,33 @@ def distill(
     rows = [Row.from_plain(row) for row in result["rows"]]
     score = float("nan") if rows[-1].score is None else rows[-1].score
     return Result(Path(out), OverTime(saved.network, saved.timesteps).eval(), score, rows)
+
+
+def _seats(student: Any, train: Any) -> tuple[Any, Any]:
+    """The student, None for the twin of the teacher, and the data, from the places of a call."""
+    if train is not None:
+        return student, train
+    if student is None or isinstance(student, nn.Module):
+        raise SpikedistillError(
+            "no data were given; call distill(teacher, data), or distill(teacher, student, data)"
+        )
+    return None, student
+
+
+def _networks(
+    sources: Mapping[str, Any], taps: Mapping[str, Mapping[str, str] | None]
+) -> dict[str, nn.Module]:
+    """Copies of the networks that came from Python; the student among them must spike."""
+    for name, source in sources.items():
+        _check_source(name, source)
+    found = {
+        name: _tapped(name, source, taps[name])
+        for name, source in sources.items()
+        if isinstance(source, nn.Module)
+    }
+    if "student" in found:
+        check_neurons("student", found["student"])
+    return found
 
 
 def _roles(timesteps: int) -> dict[str, Any]:
