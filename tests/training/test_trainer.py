@@ -232,7 +232,9 @@ def test_stages_computed_again_train_the_same_network(tmp_path):
 
 
 def test_stages_that_cannot_be_computed_again_are_refused_before_training(tmp_path):
-    with pytest.raises(SpikedistillError, match="checkpoint: stage needs the stages of the stud"):
+    with pytest.raises(
+        SpikedistillError, match="needs stages that are modules of their own, and the stud"
+    ):
         fit(*parts(checkpoint="stage"), RunFolder(tmp_path))
     assert not (tmp_path / "metrics.jsonl").exists()
 

@@ -25,6 +25,11 @@ from spikedistill.metrics.accuracy import Accuracy
 from spikedistill.taps import Tapped, declared_taps
 from spikedistill.training.precision import full_float32
 
+
+class NotFinite(SpikedistillError):
+    """A network answers with what is no number."""
+
+
 Makes = Callable[[], Metric]
 """Makes a fresh metric."""
 
@@ -217,7 +222,7 @@ class _Run:
         """Refuse answers that are no numbers: any score of them would look like one.
 
         Raises:
-            SpikedistillError: naming the sample, whose inputs are finite (`Loader` sees to that).
+            NotFinite: naming the sample, whose inputs are finite (`Loader` sees to that).
         """
         if not outputs.is_floating_point() or bool(outputs.isfinite().all()):
             return
@@ -226,7 +231,7 @@ class _Run:
         where = f"sample {place} of a batch"
         if batch.index is not None:
             where = name_of(self.loader.split, int(batch.index[place]))
-        raise SpikedistillError(
+        raise NotFinite(
             f"the outputs of {type(self.network).__name__} are not finite (NaN or infinite) after "
             f"T' = {step + 1} steps, first on {where}, whose inputs are; look at its weights, and "
             "at the normalisation of its inputs (mean and std)"

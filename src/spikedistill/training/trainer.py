@@ -16,6 +16,7 @@ from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.layout import channels_last, keep_contiguous, needs_contiguous
 from spikedistill.core.memory import keep_freed_memory
+from spikedistill.core.objective import Role
 from spikedistill.core.speech import remedy
 from spikedistill.core.trace import Batch
 from spikedistill.data import Loader
@@ -27,7 +28,7 @@ from spikedistill.training.average import Average
 from spikedistill.training.checkpoint import State
 from spikedistill.training.distiller import Distiller
 from spikedistill.training.engine import make_engine
-from spikedistill.training.evaluate import Makes, evaluate
+from spikedistill.training.evaluate import Evaluation, Makes, NotFinite, evaluate
 from spikedistill.training.groups import Place, place_of
 from spikedistill.training.interrupt import Interrupted, Stop, stop_requests
 from spikedistill.training.meter import Meter
@@ -342,8 +343,7 @@ class _Training:
     def _validate(self, valid: Loader) -> dict[str, Any]:
         network, state = self.role.network, self.state
         with self.average.applied() if self.average else nullcontext():
-            encoder, steps = self.distiller.encoder, self.role.timesteps
-            seen = evaluate(network, valid, steps, self.dtype, encoder, self.metrics)
+            seen = self._judged(self.role, valid)
             if seen.better(state.best.get("score", state.best.get("accuracy"))):
                 state.best = {"epoch": state.epoch + 1, "score": seen.score}
                 if self.engine.is_main_process:
@@ -360,11 +360,18 @@ class _Training:
         with self.average.applied() if self.average else nullcontext():
             for name, role in self.distiller.roles.items():
                 if role.trainable and role.network is not mine:
-                    encoder = self.distiller.encoder
-                    seen[name] = evaluate(
-                        role.network, valid, role.timesteps, self.dtype, encoder, self.metrics
-                    ).row()
+                    seen[name] = self._judged(role, valid).row()
         return seen
+
+    def _judged(self, role: Role, valid: Loader) -> Evaluation:
+        encoder = self.distiller.encoder
+        try:
+            return evaluate(role.network, valid, role.timesteps, self.dtype, encoder, self.metrics)
+        except NotFinite as error:
+            what = "the outputs on the validation split are no longer finite"
+            raise NonFiniteLoss(
+                self._trouble(what, self.state.epoch, len(self.train) - 1)
+            ) from error
 
     def _load_optimizers(self, optimizers: list[torch.optim.Optimizer]) -> None:
         state = self.state.optimizer
