@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from spikedistill.core.clock import firing_layers, spiking, told_in_backward
-from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.normalized import Normalized
 from spikedistill.core.over_time import first_layers, run_folded
@@ -19,6 +18,7 @@ from spikedistill.core.stages import ACTIVATIONS
 from spikedistill.core.stages import default_stages as default_stages
 from spikedistill.core.stages import find_stages as find_stages
 from spikedistill.core.tree import Inputs, first, leaves, mapped
+from spikedistill.core.trial import dry_run
 
 
 def declared_taps(network: nn.Module) -> dict[str, str]:

@@ -10,12 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
-from spikedistill.core.dry_run import VOLUMES
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.metric import Metric
 from spikedistill.core.task import Task
 from spikedistill.core.trace import Batch
 from spikedistill.core.tree import Inputs, mapped
+from spikedistill.core.trial import VOLUMES
 from spikedistill.data import Collate, DataSet, Loader, Samples, data_set, encoder, length
 from spikedistill.metrics import METRICS
 from spikedistill.recipes.data_entry import DataEntry

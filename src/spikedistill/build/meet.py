@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from spikedistill.core.answers import Wanted, answer_of, choose
 from spikedistill.core.clock import firing_layers, spiking
-from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.made import check_made
 from spikedistill.core.tree import Inputs, first, mapped
+from spikedistill.core.trial import dry_run
 from spikedistill.core.unregistered import calls, unregistered
 from spikedistill.data import first_broken
 

@@ -14,9 +14,9 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from spikedistill.core.clock import Temporal, spiking
 from spikedistill.core.copied import copied
-from spikedistill.core.dry_run import dry_run
 from spikedistill.core.expose import RECTIFIERS, Call, expose
 from spikedistill.core.tree import Inputs, first
+from spikedistill.core.trial import dry_run
 
 ACTIVATIONS = (*RECTIFIERS, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish)
 """What makes maps of features, as modules."""

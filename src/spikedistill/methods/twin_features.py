@@ -94,37 +94,8 @@ class TwinFeatures(Loss):
         super().__init__(learner, guide)
         assert guide is not None
         refuse_timesteps("twin_features", learner, guide)
-        if learner.classes != guide.classes:
-            raise ValueError(
-                f"twin_features compares a network with its twin, and the {learner.role} has "
-                f"{learner.classes} classes and the {guide.role} {guide.classes}; give a network "
-                "and its spiking twin"
-            )
         self.over = over
-        mine, theirs = _sites(learner), _sites(guide)
-        if not mine or len(mine) != len(theirs):
-            raise ValueError(
-                f"twin_features compares site by site, and the {learner.role} has {len(mine)} "
-                f"sites and the {guide.role} {len(theirs)} (its taps: "
-                f"{summary(tuple(guide.shapes))}); give a network and its spiking twin"
-            )
-        self.pairs = [
-            (one, other)
-            for one, other in zip(mine, theirs, strict=True)
-            if any(fnmatch.fnmatchcase(one, pattern) for pattern in sites)
-        ]
-        if not self.pairs:
-            raise ValueError(
-                f"no site of the {learner.role} matches {', '.join(sites)}; it has "
-                f"{mine[0]} to {mine[-1]}"
-            )
-        for one, other in self.pairs:
-            if learner.shape(one)[2:] != guide.shape(other)[2:]:
-                raise ValueError(
-                    f"twin_features compares site by site, and {one} of the {learner.role} has "
-                    f"shape {learner.shape(one)[2:]} where {other} of the {guide.role} has "
-                    f"{guide.shape(other)[2:]}; give a network and its spiking twin"
-                )
+        self.pairs = _pairs(learner, guide, sites)
         self._neurons = _neurons(learner) if learner.network is not None else {}
         self.clipped = goals == "clipped"
         self.needs = Needs(
@@ -157,6 +128,45 @@ class TwinFeatures(Loss):
         assert neuron.fires is not None
         scale = getattr(around, "threshold", 1.0)  # spikes of 0 and 1 behind a divided current
         return scale, scale * neuron.height * neuron.fires.high
+
+
+def _pairs(learner: Spec, guide: Spec, patterns: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The taps of every chosen site of a twin and of its teacher.
+
+    Raises:
+        ValueError: if the two are no twins, or no site is chosen.
+    """
+    remedy = "give a network and its spiking twin"
+    if learner.classes != guide.classes:
+        raise ValueError(
+            f"twin_features compares a network with its twin, and the {learner.role} has "
+            f"{learner.classes} classes and the {guide.role} {guide.classes}; {remedy}"
+        )
+    mine, theirs = _sites(learner), _sites(guide)
+    if not mine or len(mine) != len(theirs):
+        raise ValueError(
+            f"twin_features compares site by site, and the {learner.role} has {len(mine)} sites "
+            f"and the {guide.role} {len(theirs)} (its taps: {summary(tuple(guide.shapes))}); "
+            f"{remedy}"
+        )
+    pairs = [
+        (one, other)
+        for one, other in zip(mine, theirs, strict=True)
+        if any(fnmatch.fnmatchcase(one, pattern) for pattern in patterns)
+    ]
+    if not pairs:
+        raise ValueError(
+            f"no site of the {learner.role} matches {', '.join(patterns)}; it has {mine[0]} to "
+            f"{mine[-1]}"
+        )
+    for one, other in pairs:
+        if learner.shape(one)[2:] != guide.shape(other)[2:]:
+            raise ValueError(
+                f"twin_features compares site by site, and {one} of the {learner.role} has shape "
+                f"{learner.shape(one)[2:]} where {other} of the {guide.role} has "
+                f"{guide.shape(other)[2:]}; {remedy}"
+            )
+    return pairs
 
 
 def _sites(spec: Spec) -> list[str]:

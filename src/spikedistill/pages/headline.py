@@ -62,7 +62,8 @@ def _student(main: Row) -> Tile:
     name = "Student" if main.role == "student" else f"Student ({main.role})"
     if main.metric != "accuracy":
         name += f", {main.metric}"
-    note = f"after T = {steps} time step{'s' * (steps > 1)}"
+    several = steps > 1 or main.sub_steps > 1
+    note = f"after T = {main.steps} time step{'s' * several}"
     if steps > 1 and main.curve[0] is not None:
         note += f"; {scored(main, main.curve[0])} after the first"
     return Tile(name, scored(main, main.score), note)

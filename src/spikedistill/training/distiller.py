@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from spikedistill.core.clock import spiking, temporal_layers
-from spikedistill.core.dry_run import located
 from spikedistill.core.errors import SpikedistillError, suggest
 from spikedistill.core.evaluation import evaluation
 from spikedistill.core.objective import Objective, Role
 from spikedistill.core.spec import Spec
 from spikedistill.core.trace import Batch, Trace
 from spikedistill.core.tree import Inputs, first, mapped
+from spikedistill.core.trial import located
 from spikedistill.costs.operations import multiplies
 from spikedistill.data import Encoder, direct, encoder
 from spikedistill.taps import Tapped, give_stages, usable_taps

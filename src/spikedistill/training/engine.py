@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from accelerate import Accelerator
 
 from spikedistill.core.errors import SpikedistillError
+from spikedistill.core.layout import channels_last, keep_contiguous, needs_contiguous
 from spikedistill.core.speech import remedy
 from spikedistill.data import Loader
+from spikedistill.training.distiller import Distiller
+
+DATA_SHARE = 0.25
+"""The share of a GPU's free memory that a split may take to lie there for the whole training."""
 
 
 def make_engine(train: Loader) -> Accelerator:
@@ -28,3 +35,14 @@ def make_engine(train: Loader) -> Accelerator:
             f"{engine.num_processes}; give the loader its rank and world"
         )
     return engine
+
+
+def lay_out(distiller: Distiller, loaders: Sequence[Loader], device: torch.device) -> None:
+    """Put weights, and on a GPU data, where and in the order in which a step is soonest done."""
+    channels_last(distiller)
+    for role in distiller.roles.values():
+        if needs_contiguous(role.network):
+            keep_contiguous(role.network)
+    if device.type != "cpu":
+        for loader in loaders:  # each copies what it may take of what is then free
+            loader.keep_on(device, share=DATA_SHARE)

@@ -14,7 +14,6 @@ from torch import nn
 
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.evaluation import evaluation
-from spikedistill.core.layout import channels_last, keep_contiguous, needs_contiguous
 from spikedistill.core.memory import keep_freed_memory
 from spikedistill.core.objective import Role
 from spikedistill.core.speech import remedy
@@ -27,7 +26,7 @@ from spikedistill.training import checkpoint, meter
 from spikedistill.training.average import Average
 from spikedistill.training.checkpoint import State
 from spikedistill.training.distiller import Distiller
-from spikedistill.training.engine import make_engine
+from spikedistill.training.engine import lay_out, make_engine
 from spikedistill.training.evaluate import Evaluation, Makes, NotFinite, evaluate
 from spikedistill.training.groups import Place, place_of
 from spikedistill.training.interrupt import Interrupted, Stop, stop_requests
@@ -38,10 +37,6 @@ from spikedistill.training.progress import Silent
 from spikedistill.training.run_folder import RunFolder
 from spikedistill.training.settings import Settings
 from spikedistill.training.track import OnEpoch
-
-DATA_SHARE = 0.25
-"""The share of a GPU's free memory that a split may take to lie there for the whole training."""
-
 
 Look = Callable[[Distiller, Loader], Any]
 """Measures something on the validation batches; what it returns must be such as JSON holds."""
@@ -147,14 +142,7 @@ class _Training:
     ) -> None:
         self.engine = make_engine(train)
         self.distiller = distiller.to(self.engine.device)
-        channels_last(distiller)
-        for role in distiller.roles.values():
-            if needs_contiguous(role.network):
-                keep_contiguous(role.network)
-        if self.engine.device.type != "cpu":
-            for loader in (train, valid):  # each copies what it may take of what is then free
-                if loader is not None:
-                    loader.keep_on(self.engine.device, share=DATA_SHARE)
+        lay_out(distiller, [loader for loader in (train, valid) if loader], self.engine.device)
         self.train, self.valid, self.settings, self.folder = train, valid, settings, folder
         self.seed, self.student, self.progress, self.look = seed, student, progress, look
         self.metrics, self.on_epoch = metrics, on_epoch

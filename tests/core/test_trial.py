@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spikedistill.core.dry_run import dry_run
 from spikedistill.core.errors import SpikedistillError
 from spikedistill.core.layout import needs_contiguous
 from spikedistill.core.over_time import OverTime, run_folded
+from spikedistill.core.trial import dry_run
 
 
 class Views(nn.Module):
