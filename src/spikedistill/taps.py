@@ -41,7 +41,7 @@ def declared_taps(network: nn.Module) -> dict[str, str]:
             for stage, path in stages.items():
                 if f"{paths[layer]}.".startswith(f"{path}."):
                     taps[f"membrane_{stage}"] = f"{paths[layer]}.membrane"
-    sites = () if spiking(network) else getattr(network, "sites", ())
+    sites = () if spiking(network) else getattr(network, "activation_sites", ())
     plain = [path for module, path in paths.items()
              if isinstance(module, ACTIVATIONS) or path in sites]  # fmt: skip
     return taps | {f"activation{number}": path for number, path in enumerate(plain, 1)}

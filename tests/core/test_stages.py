@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spikedistill.conversion.twin import spiking_twin
+from spikedistill.core import stages
 from spikedistill.core.normalized import Normalized
-from spikedistill.core.stages import default_stages, find_stages
+from spikedistill.core.stages import default_stages, expose_calls, find_stages
 from spikedistill.neurons.lif import LIF
 from spikedistill.taps import Tapped, usable_taps
 
@@ -190,6 +191,21 @@ def test_finding_stages_in_place_changes_no_value_and_no_name() -> None:
     find_stages(network, IMAGES)
     assert torch.equal(network(IMAGES), outputs)
     assert list(network.state_dict()) == list(before)
+
+
+def test_what_a_network_was_exposed_as_is_found_without_a_copy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = Flat()
+    expose_calls(network)
+    found = default_stages(network, IMAGES)
+
+    def no_copy(_network: nn.Module) -> nn.Module:
+        raise AssertionError("it was copied again")
+
+    monkeypatch.setattr(stages, "copied", no_copy)
+    expose_calls(network)
+    assert default_stages(network, IMAGES) == found == {"stage1": "neuron1", "stage2": "neuron2"}
 
 
 def test_looking_for_stages_leaves_the_network_as_it_is() -> None:

@@ -122,5 +122,7 @@ def test_from_python_without_a_student(trained: Ann, tmp_path: Path) -> None:
     assert torch.equal(again(images), result.network(images))
     timed = distill(trained, data(), minutes=0.05, out=tmp_path / "timed", **quick)
     assert (timed.rows[-1].epochs or 0) >= 1
+    with pytest.raises(SpikedistillError, match="after at least 1 time step, not 0"):
+        distill(trained, data(), timesteps=0, out=tmp_path / "none", **quick)
     with pytest.raises(SpikedistillError, match="no data were given; call distill"):
         distill(trained, trained, out=tmp_path / "none", **quick)

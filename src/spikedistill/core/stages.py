@@ -63,19 +63,21 @@ def expose_calls(network: nn.Module) -> None:
     """Let every activation call of an ANN be a module, in place, so that each can be watched.
 
     The paths are those that the spiking twin has for its neurons; they are kept as
-    `network.sites`. A network whose calls share what they learn stays as it is.
+    `network.activation_sites`. A network whose calls share what they learn stays as it is.
     """
-    if _exposed(network) is not None:
-        network.sites = expose(network).sites  # type: ignore[assignment]
+    if not hasattr(network, "activation_sites") and _exposed(network) is not None:
+        network.activation_sites = expose(network).sites  # type: ignore[assignment]
 
 
 def _exposed(network: nn.Module) -> tuple[nn.Module, Sequence[str]] | None:
     """A copy of an ANN in which each activation call is a module, and the paths of these.
 
-    None where there is none.
+    The network itself where it is so already; None where there is none.
     """
     if spiking(network):
         return None
+    if (sites := getattr(network, "activation_sites", None)) is not None:
+        return network, sites  # exposed before: nothing to copy, and nothing to follow again
     try:
         made = copied(network)
         sites = expose(made).sites

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedistill.build.experiment import Experiment
+from spikedistill.core.errors import SpikedistillError
 from spikedistill.recipes.schema import Recipe, parse
 from spikedistill.runs.budget import epochs_for
 from spikedistill.training.run_folder import RunFolder
@@ -26,7 +27,12 @@ def twin_entry(timesteps: int, percentile: float = 99.0) -> dict[str, Any]:
     """What a recipe says of the twin that answers after so many binary steps.
 
     It trains with integers up to `timesteps` in one step (`ilif`), its thresholds set from data.
+
+    Raises:
+        SpikedistillError: if there is no step.
     """
+    if timesteps < 1:
+        raise SpikedistillError(f"a twin answers after at least 1 time step, not {timesteps}")
     neuron = {"ilif": {"k": timesteps, "learned": True}}
     twin = {"neuron": neuron, "thresholds": "data", "percentile": percentile}
     return {"from": "teacher", "by": {"twin": twin}}
